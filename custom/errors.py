@@ -1,0 +1,51 @@
+"""The error that a user can cause, and the one place that turns it into one line and exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from types import TracebackType
+
+
+class InputError(Exception):
+    """A fault of the input, told in one line: the file, what was found, what was expected, what to do next."""
+
+
+def find_input_error(error: BaseException | None) -> InputError | None:
+    """The `InputError` behind `error`, however often MONAI, Ignite or a worker process wrapped it; else None."""
+    while error is not None:
+        if isinstance(error, InputError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def message(error: InputError) -> str:
+    """The one line of `error`. A DataLoader worker hands its error over with the traceback in front of that line."""
+    return str(error).strip().splitlines()[-1].removeprefix(f"{InputError.__module__}.{InputError.__qualname__}: ")
+
+
+def report_input_errors() -> None:
+    """Make every uncaught `InputError` of this process end in one line on stderr and exit code 2, without a traceback.
+
+    Log records that are written while an `InputError` passes (the engines' own "terminating due to ...") are dropped
+    from the root handlers, since the line says it all. Calling this again changes nothing.
+    """
+    if sys.excepthook is not _excepthook:
+        sys.excepthook = _excepthook
+    for handler in logging.getLogger().handlers:
+        if _is_no_echo not in handler.filters:
+            handler.addFilter(_is_no_echo)
+
+
+def _is_no_echo(record: logging.LogRecord) -> bool:
+    return find_input_error(sys.exc_info()[1]) is None
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    found = find_input_error(error)
+    if found is None:
+        sys.__excepthook__(kind, error, traceback)
+        return
+    print(f"Error: {message(found)}", file=sys.stderr)
+    sys.exit(2)
