@@ -1,0 +1,187 @@
+"""Prepared data sets: their datalists, and the cached dataset that the configs train and evaluate on."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.data import PersistentDataset, load_decathlon_datalist
+from monai.data.utils import pickle_hashing
+from torch.utils.data import ConcatDataset, DataLoader, Dataset
+from tqdm import tqdm
+
+from custom.errors import InputError, find_input_error
+from custom.reader import MammogramReader
+from custom.transforms import mask_box
+
+PARTS = ("training", "validation", "test")
+FILE_KEYS = ("image", "label")
+
+
+def datalist_file(dataset_dir: str, split: str) -> Path:
+    """The datalist of `split` in a prepared data set.
+
+    Raises:
+        InputError: the folder or the datalist is not there; names the splits that are.
+    """
+    folder = Path(dataset_dir)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected a prepared data set: make one with `python -m scripts prepare`")
+    file = folder / "datalists" / f"{split}.json"
+    if not file.is_file():
+        splits = sorted(other.stem for other in file.parent.glob("*.json"))
+        if not splits:
+            raise InputError(
+                f"{folder}: no datalists found; expected a prepared data set: make one with `python -m scripts prepare`"
+            )
+        raise InputError(f"{file}: no such datalist; --split takes {', '.join(splits)} here")
+    return file
+
+
+def read_dataset_name(dataset_dir: str, split: str) -> str:
+    """The name that the data set gives itself in its datalist."""
+    return json.loads(datalist_file(dataset_dir, split).read_text())["name"]
+
+
+def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any]]:
+    """The lesions of one part of a split, with absolute paths and all that the datalist says of them.
+
+    Args:
+        dataset_dir: a prepared data set.
+        split: the datalist's name without its suffix, such as `patient`.
+        part: `training`, `validation` or `test`.
+
+    Raises:
+        InputError: no such data set, split or part, an empty part, or a file of an entry that is gone.
+    """
+    file = datalist_file(dataset_dir, split)
+    content = json.loads(file.read_text())
+    if not content.get(part):
+        reason = content.get("note", "the data set was prepared without it")
+        filled = [other for other in PARTS if content.get(other)]
+        raise InputError(f"{file}: no lesions for {part} ({reason}); this datalist has {', '.join(filled) or 'none at all'}")
+    entries = load_decathlon_datalist(file, data_list_key=part, base_dir=dataset_dir)
+    for entry in entries:
+        for key in FILE_KEYS:
+            if not Path(entry[key]).is_file():
+                raise InputError(
+                    f"{entry[key]}: the {key} of {entry['lesion_id']} in {file.name} is gone; "
+                    "restore it or prepare the data set again"
+                )
+    return entries
+
+
+def masks_by_image(dataset_dir: str, split: str) -> dict[str, set[str]]:
+    """The masks of all lesions of each mammogram in a datalist, whichever part they are in; absolute paths."""
+    file = datalist_file(dataset_dir, split)
+    masks = defaultdict(set)
+    for part in PARTS:
+        if json.loads(file.read_text()).get(part):
+            for entry in load_decathlon_datalist(file, data_list_key=part, base_dir=dataset_dir):
+                masks[entry["image"]].add(entry["label"])
+    return masks
+
+
+def lesion_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What training and evaluation load of each entry: image, mask and the lesion's name."""
+    return [{key: entry[key] for key in (*FILE_KEYS, "lesion_id")} for entry in entries]
+
+
+def boxed_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What inference loads of each entry: image, name and box `(x0, y0, x1, y1)`: the entry's own, else its mask's."""
+    return [
+        {"image": entry["image"], "lesion_id": entry["lesion_id"], "box": entry.get("box") or _box_of_mask(entry["label"])}
+        for entry in entries
+    ]
+
+
+def _box_of_mask(file: str) -> list[int]:
+    reader = MammogramReader()
+    mask, _ = reader.get_data(reader.read(file))
+    box = mask_box(mask[None])
+    if box is None:
+        raise InputError(f"{file}: the mask is empty; expected the pixels of a lesion: give the lesion a `box` or a mask")
+    return list(box)
+
+
+class LesionDataset(PersistentDataset):
+    """Lesions whose deterministic transforms are done once and kept on disk.
+
+    A cached lesion is found again by its item, by the size and time of its files and by the transforms with their
+    arguments, so that neither a mask that was prepared anew nor a changed switch is served stale. The random transforms
+    of a lesion draw from the seed, the epoch and the lesion's index alone: neither the number of workers nor an
+    interruption changes them.
+
+    Args:
+        data: items as `lesion_items` or `boxed_items` gives them.
+        transform: the chain, deterministic transforms first.
+        cache_dir: where the results of the deterministic transforms lie; None to keep nothing.
+        seed: of the random transforms.
+    """
+
+    def __init__(
+        self, data: Sequence[Mapping[str, Any]], transform: Callable, cache_dir: str | None = None, seed: int = 0
+    ) -> None:
+        super().__init__(
+            data, transform, cache_dir, hash_func=_hash_item, hash_transform=pickle_hashing, track_meta=True
+        )
+        self.seed = seed
+        self.epoch = 0
+
+    def _transform(self, index: int) -> Any:
+        state = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1)
+        self.transform.set_random_state(seed=int(state[0]))
+        return super()._transform(index)
+
+    def _cachecheck(self, item_transformed: Mapping[str, Any]) -> Any:
+        try:
+            return super()._cachecheck(item_transformed)
+        except RuntimeError as error:
+            # A worker process hands over the type and text of an error but not its cause.
+            raise find_input_error(error) or error from None
+
+
+def _hash_item(item: Mapping[str, Any]) -> bytes:
+    states = [Path(item[key]).stat() for key in FILE_KEYS if key in item]
+    return pickle_hashing([dict(item), [(state.st_size, state.st_mtime_ns) for state in states]])
+
+
+class _CacheOnly(Dataset):
+    """Reads a lesion into the cache and returns nothing, so that no pixels travel between processes."""
+
+    def __init__(self, dataset: LesionDataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> int:
+        self.dataset._cachecheck(self.dataset.data[index])
+        return index
+
+
+def parts_of(dataset: Dataset) -> list[LesionDataset]:
+    """The lesion datasets in `dataset`: itself, or those that a `ConcatDataset` joins."""
+    return list(dataset.datasets) if isinstance(dataset, ConcatDataset) else [dataset]
+
+
+def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:
+    """Check and cache every lesion before an epoch begins, with a progress bar.
+
+    So a file that cannot be used is told at once, not in the middle of a training.
+
+    Args:
+        datasets: lesion datasets or `ConcatDataset`s of them.
+        num_workers: processes that read.
+
+    Raises:
+        InputError: what is wrong with the first file that cannot be used.
+    """
+    for dataset in [part for joined in datasets for part in parts_of(joined)]:
+        indices = DataLoader(_CacheOnly(dataset), batch_size=None, num_workers=num_workers)
+        for _ in tqdm(indices, desc="Preparing lesions", unit="lesion", disable=None):
+            pass

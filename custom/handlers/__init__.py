@@ -1,0 +1,6 @@
+from custom.handlers.checkpoints import RunCheckpoints
+from custom.handlers.lesion_results import LesionMasks, LesionTable
+from custom.handlers.outlines import LesionOutlines
+from custom.handlers.seeding import SeedEpochs
+
+__all__ = ["LesionMasks", "LesionOutlines", "LesionTable", "RunCheckpoints", "SeedEpochs"]

@@ -1,0 +1,130 @@
+"""What an evaluation and an inference write of each lesion."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ignite.engine import Engine, Events
+from monai.data import PILWriter
+
+from custom.metrics import lesion_scores
+from custom.reader import MammogramReader
+from custom.summary import summarise
+from custom.transforms import lesion_window
+
+METADATA = ("patient_id", "laterality", "view", "birads", "density", "pathology")
+BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
+
+logger = logging.getLogger(__name__)
+
+
+class LesionMasks:
+    """Writes the predicted mask of every lesion as `<lesion_id>.png`: full frame, 8-bit 0 and 255.
+
+    Args:
+        output_dir: made if it is not there.
+        key: of the mask `(1, X, Y)` in the full frame, 0 and 1, in the engine's output.
+    """
+
+    def __init__(self, output_dir: str, key: str = "mask") -> None:
+        self.output_dir = Path(output_dir)
+        self.key = key
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        for item, result in zip(engine.state.batch, engine.state.output, strict=True):
+            writer = PILWriter(output_dtype=np.uint8)
+            writer.set_data_array(result[self.key] * 255, channel_dim=0)
+            writer.write(self.output_dir / f"{item['lesion_id']}.png")
+
+
+class LesionTable:
+    """Measures every lesion in the full frame and writes `lesions.csv` and `summary.json` when the evaluation ends.
+
+    Args:
+        entries: of the datalist's part that is evaluated.
+        masks_by_image: the masks of all lesions of each mammogram, of other parts as well.
+        output_dir: made if it is not there.
+        margin: of the crop around the box.
+        square: whether the crop is square.
+        about: what the summary says of network, data and versions.
+        samples: of the bootstrap.
+        confidence: of the intervals.
+        seed: of the bootstrap.
+        key: of the mask `(1, X, Y)` in the full frame in the engine's output.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[dict[str, Any]],
+        masks_by_image: Mapping[str, set[str]],
+        output_dir: str,
+        margin: float,
+        square: bool,
+        about: dict[str, Any],
+        samples: int = 2000,
+        confidence: float = 0.95,
+        seed: int = 0,
+        key: str = "mask",
+    ) -> None:
+        self.entries = {entry["lesion_id"]: entry for entry in entries}
+        self.masks_by_image = masks_by_image
+        self.output_dir = Path(output_dir)
+        self.margin, self.square = margin, square
+        self.about = about
+        self.samples, self.confidence, self.seed = samples, confidence, seed
+        self.key = key
+        self.rows: list[dict[str, Any]] = []
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.measure)
+        engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def measure(self, engine: Engine) -> None:
+        for item, result in zip(engine.state.batch, engine.state.output, strict=True):
+            entry = self.entries[item["lesion_id"]]
+            box = tuple(float(edge) for edge in item["box"])
+            truth = _read_mask(entry["label"])
+            others = np.zeros_like(truth)
+            for mask in self.masks_by_image[entry["image"]] - {entry["label"]}:
+                others |= _read_mask(mask)
+            window = lesion_window(box, self.margin, self.square)
+            scores = lesion_scores(result[self.key][0].numpy() > 0, truth, others, window, box)
+            pixels = {"lesion_pixels": scores.pop("lesion_pixels")}
+            metadata = {name: entry.get(name, "") for name in METADATA}
+            self.rows.append(
+                {"lesion_id": entry["lesion_id"], **metadata, **scores, **dict(zip(BOX, box, strict=True)), **pixels}
+            )
+
+    def write(self, engine: Engine) -> None:
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        with (self.output_dir / "lesions.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.rows[0])
+            writer.writeheader()
+            writer.writerows(self.rows)
+        summary = {**self.about, **summarise(self.rows, self.samples, self.confidence, self.seed)}
+        (self.output_dir / "summary.json").write_text(json.dumps(summary, indent=4) + "\n")
+        _tell(summary, self.output_dir)
+
+
+def _read_mask(file: str) -> np.ndarray:
+    reader = MammogramReader()
+    mask, _ = reader.get_data(reader.read(file))
+    return mask > 127
+
+
+def _tell(summary: dict[str, Any], folder: Path) -> None:
+    logger.info("%d lesions of %d patients, mean over lesions:", summary["lesions"], summary["patients"])
+    for metric, values in summary["per_lesion"].items():
+        interval = "one patient, no interval" if values["interval"] is None else "{:.3f} to {:.3f}".format(*values["interval"])
+        logger.info("%-20s %8.3f  (%s)", metric, values["mean"], interval)
+    logger.info("Written to %s", folder)

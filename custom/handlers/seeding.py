@@ -1,0 +1,36 @@
+"""Every random number of an epoch from the seed and the epoch's number."""
+
+from __future__ import annotations
+
+import torch
+from ignite.engine import Engine, Events
+from torch.utils.data import DataLoader
+
+from custom.data import parts_of
+
+
+class SeedEpochs:
+    """Sets the random state of order, transforms and network at the start of each epoch of the trainer.
+
+    A training that was interrupted after an epoch then goes on as if it had not been.
+
+    Args:
+        seed: of the run.
+        data_loader: the training's, with a `torch.Generator` of its own and lesion datasets behind it.
+    """
+
+    def __init__(self, seed: int, data_loader: DataLoader) -> None:
+        self.seed = seed
+        self.data_loader = data_loader
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        epoch = engine.state.epoch
+        # Python's hash of two integers does not depend on the process; the mask keeps it in torch's range.
+        state = hash((self.seed, epoch)) & 0x7FFFFFFF
+        torch.manual_seed(state)
+        self.data_loader.generator.manual_seed(state)
+        for dataset in parts_of(self.data_loader.dataset):
+            dataset.epoch = epoch

@@ -1,0 +1,101 @@
+"""How well one outline agrees with the truth, measured in the full mammogram."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from monai.metrics import compute_hausdorff_distance
+
+Box = tuple[float, float, float, float]
+
+
+def inscribed_ellipse(box: Box, shape: tuple[int, int]) -> np.ndarray:
+    """The ellipse that touches the four sides of `box`, as a mask: the pixels whose centres lie in it.
+
+    Args:
+        box: `(x0, y0, x1, y1)`, half-open, in pixels.
+        shape: `(X, Y)` of the mask.
+
+    Returns:
+        bool `(X, Y)`.
+    """
+    x0, y0, x1, y1 = box
+    x = (np.arange(shape[0]) + 0.5 - (x0 + x1) / 2) / ((x1 - x0) / 2)
+    y = (np.arange(shape[1]) + 0.5 - (y0 + y1) / 2) / ((y1 - y0) / 2)
+    return x[:, None] ** 2 + y[None, :] ** 2 <= 1
+
+
+def filled_box(box: Box, shape: tuple[int, int]) -> np.ndarray:
+    """The whole `box` as a mask: the pixels whose centres lie in it; bool `(X, Y)`."""
+    x0, y0, x1, y1 = box
+    x, y = np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5
+    return ((x >= x0) & (x < x1))[:, None] & ((y >= y0) & (y < y1))[None, :]
+
+
+def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
+    """Dice coefficient of two bool masks of one shape; the truth is not empty."""
+    return float(2 * (prediction & truth).sum() / (prediction.sum() + truth.sum()))
+
+
+def hausdorff95(prediction: np.ndarray, truth: np.ndarray) -> float:
+    """Hausdorff distance of the outlines of two masks, in pixels: the larger 95th percentile of both directions.
+
+    An empty prediction is as far away as can be: the frame's diagonal.
+
+    Args:
+        prediction: bool `(X, Y)` of the full mammogram.
+        truth: likewise, not empty.
+    """
+    if not prediction.any():
+        return float(np.hypot(*truth.shape))
+    region = _bounds(prediction | truth)
+    masks = (torch.from_numpy(mask[region])[None, None] for mask in (prediction, truth))
+    return compute_hausdorff_distance(*masks, include_background=True, percentile=95).item()
+
+
+def lesion_scores(
+    prediction: np.ndarray, truth: np.ndarray, others: np.ndarray, window: tuple[int, int, int, int], box: Box
+) -> dict[str, float]:
+    """Everything that is measured of one lesion.
+
+    Overlaps and the Hausdorff distance are measured in the full frame, so that what of the lesion lies outside the crop
+    counts as missed; the pixel counts `tp`, `fp`, `fn`, `tn` inside the crop. Pixels of other lesions that are not this
+    lesion's as well are ignored throughout. The baselines are what no network is needed for: the whole box, and the
+    ellipse inscribed in it.
+
+    Args:
+        prediction: bool `(X, Y)` of the full mammogram, empty outside the crop.
+        truth: bool, the lesion, not empty.
+        others: bool, the other lesions of the mammogram.
+        window: `(x0, y0, x1, y1)` of the crop in pixels of the mammogram; may leave the frame.
+        box: the lesion's box that the crop was made of.
+
+    Returns:
+        `dice`, `jaccard`, `precision` (0 for an empty prediction), `recall`, `hausdorff95` in pixels, `tp`, `fp`, `fn`,
+        `tn`, `dice_all_foreground`, `dice_ellipse` and `lesion_pixels`, the lesion's area in the full frame.
+    """
+    counted = truth | ~others
+    prediction = prediction & counted
+    x0, y0, x1, y1 = window
+    crop = np.s_[max(x0, 0) : max(x1, 0), max(y0, 0) : max(y1, 0)]
+    tp = int((prediction & truth).sum())
+    predicted, actual, in_crop = int(prediction.sum()), int(truth.sum()), int(truth[crop].sum())
+    return {
+        "dice": 2 * tp / (predicted + actual),
+        "jaccard": tp / (predicted + actual - tp),
+        "precision": tp / predicted if predicted else 0.0,
+        "recall": tp / actual,
+        "hausdorff95": hausdorff95(prediction, truth),
+        "tp": tp,
+        "fp": predicted - tp,
+        "fn": in_crop - tp,
+        "tn": int(counted[crop].sum()) - predicted - in_crop + tp,
+        "dice_all_foreground": dice(filled_box(box, truth.shape) & counted, truth),
+        "dice_ellipse": dice(inscribed_ellipse(box, truth.shape) & counted, truth),
+        "lesion_pixels": actual,
+    }
+
+
+def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
+    columns, rows = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(columns[0], columns[-1] + 1), slice(rows[0], rows[-1] + 1)

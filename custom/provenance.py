@@ -1,0 +1,41 @@
+"""What a result must say about where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import monai
+import torch
+from torch import nn
+
+from custom.data import datalist_file
+
+
+def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> dict[str, Any]:
+    """Network, data, settings and versions behind an evaluation.
+
+    Args:
+        network: the one that is evaluated.
+        settings: the values of the config's switches; names the data set, the split and the model.
+        version: of this bundle.
+
+    Returns:
+        `parameters` (of the network), `dataset` with `name`, `split`, `source`, `manifest_sha256` (of the table that the
+        data set was prepared from) and `datalist_sha256`, `settings`, and `versions`.
+    """
+    file = datalist_file(settings["dataset_dir"], settings["split"])
+    datalist = json.loads(file.read_text())
+    return {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "dataset": {
+            "name": datalist["name"],
+            "split": settings["split"],
+            "source": datalist["source"],
+            "manifest_sha256": datalist["manifest_sha256"],
+            "datalist_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        },
+        "settings": settings,
+        "versions": {"bundle": version, "monai": monai.__version__, "torch": torch.__version__},
+    }

@@ -1,0 +1,136 @@
+"""The run folder: where a training writes, and the args files with which evaluation and inference follow it."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+
+from custom.errors import InputError
+from custom.settings import CommandLine
+
+MODEL = "model.pt"
+LAST = "last.pt"
+
+_PATHS = {"dataset_dir", "output_dir", "cache_dir"}
+# A resumed training may change these; everything else belongs to the run.
+_FREE_ON_RESUME = _PATHS | {"epochs", "num_workers"}
+# A repetition of the run must not inherit these.
+_OF_ONE_LAUNCH = ("run_name", "resume", "amp")
+
+
+def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -> str:
+    """The folder of this training, as an absolute path. Nothing is written.
+
+    Args:
+        output_dir: holds the run folders.
+        run_name: the folder's name, or empty for time and network.
+        network_name: the network's part of the default name.
+        resume: the folder of an earlier run that goes on, or empty.
+
+    Raises:
+        InputError: the folder of `run_name` exists, or that of `resume` has no checkpoint.
+    """
+    if resume:
+        folder = Path(resume)
+        if not (folder / LAST).is_file():
+            raise InputError(
+                f"{folder}: no checkpoint {LAST} found; expected the folder of a run that has finished an epoch: "
+                "pass that folder to --resume, or leave --resume out to start anew"
+            )
+        return str(folder.resolve())
+    if run_name:
+        folder = Path(output_dir, run_name)
+        if folder.exists():
+            raise InputError(
+                f"{folder}: a run of this name exists and is never overwritten; choose another --run_name, "
+                f"or go on with it by --resume {folder}"
+            )
+        return str(folder.resolve())
+    name = f"{time.strftime('%Y%m%d_%H%M%S')}_{network_name}"
+    names = (name if number == 1 else f"{name}_{number}" for number in count(1))
+    return str(next(folder for name in names if not (folder := Path(output_dir, name)).exists()).resolve())
+
+
+def check_model(model: str) -> None:
+    """Refuse a `model` file that is not there.
+
+    Raises:
+        InputError: names the file.
+    """
+    if not Path(model).is_file():
+        raise InputError(f"{model}: no such model; expected the weights of a training: pass --model FILE, or the args file of a run")
+
+
+def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
+    """Create the run folder with its three args files, or make sure that a resumed run goes on as it began.
+
+    `training.json` repeats the run; `evaluating.json` and `inference.json` take its network, filters, sizes and model.
+    All paths in them are absolute, so they work from any folder.
+
+    Args:
+        run_dir: the folder that `run_folder` gave.
+        bundle_root: the folder that holds `configs`.
+        settings: the values of the config's switches by name.
+
+    Raises:
+        InputError: a setting of a resumed run differs from the run's own, or no epoch is left to train.
+    """
+    folder = Path(run_dir)
+    kept = {name: str(Path(value).resolve()) if name in _PATHS else value for name, value in settings.items()}
+    for name in _OF_ONE_LAUNCH:
+        kept.pop(name)
+    if settings["resume"]:
+        _go_on(folder, kept)
+        return
+
+    configs = Path(bundle_root, "configs").resolve()
+    command = CommandLine.of_this_process()
+    # A workflow built in Python does not say which files it was built from.
+    training = [str(Path(file).resolve()) for file in command.config_files] or [str(configs / "train.json")]
+    evaluating = [*training, str(configs / "evaluate.json")]
+    inference = [str(configs / "inference.json")]
+    nested = {name: value for name, value in command.overrides.items() if "#" in name}
+    network_def = _merged(training, nested)["network_def"]
+    of_inference = {name: value for name, value in kept.items() if name in _merged(inference, {})}
+    of_inference |= {"network_def": network_def, "output_dir": str(folder / "inference")}
+
+    root = {"bundle_root": str(Path(bundle_root).resolve())}
+    model = {"model": str(folder / MODEL)}
+    folder.mkdir(parents=True)
+    _write_args(folder / "training.json", "training", training, root | kept | nested)
+    _write_args(folder / "evaluating.json", "evaluating", evaluating, root | kept | nested | model)
+    _write_args(folder / "inference.json", "inference", inference, root | of_inference | model)
+
+
+def _merged(config_files: list[str], overrides: dict[str, Any]) -> ConfigParser:
+    parser = ConfigParser()
+    parser.read_config(config_files)
+    parser.update(overrides)
+    return parser
+
+
+def _write_args(file: Path, run_id: str, config_files: list[str], values: dict[str, Any]) -> None:
+    content = {"run_id": run_id, "config_file": config_files, **values}
+    file.write_text(json.dumps(content, indent=4) + "\n")
+
+
+def _go_on(folder: Path, kept: dict[str, Any]) -> None:
+    args_file = folder / "training.json"
+    recorded = json.loads(args_file.read_text())
+    for name, value in kept.items():
+        if name not in _FREE_ON_RESUME and recorded[name] != value:
+            raise InputError(
+                f"{folder}: was trained with {name} {recorded[name]!r}, found {value!r}; a run goes on with its own "
+                f"settings: pass --args_file {args_file} beside --resume"
+            )
+    trainer = torch.load(folder / LAST, map_location="cpu", weights_only=True)["trainer"]
+    done = trainer["iteration"] // trainer["epoch_length"]
+    if done >= kept["epochs"]:
+        raise InputError(f"{folder}: has its {done} epochs already; pass a larger number by --epochs to train on")
+    args_file.write_text(json.dumps(recorded | {"epochs": kept["epochs"]}, indent=4) + "\n")

@@ -1,0 +1,153 @@
+"""The switches of the configs: which kind of value each takes, and what the command line said."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+from fire.parser import DefaultParseValue
+from monai.bundle import ConfigParser
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from custom.errors import InputError, report_input_errors
+
+Count = Annotated[int, Gt(0)]
+Share = Annotated[float, Ge(0), Lt(1)]
+Pair = Annotated[list[Count], Len(2, 2)]
+
+# `python -m monai.bundle run` takes these itself; every other name is an id of the config.
+_RUN_ARGUMENTS = {"run_id", "init_id", "final_id", "meta_file", "config_file", "logging_file", "tracking", "args_file"}
+
+
+class Settings(TypedDict, total=False):
+    """The kind of every switch. A config lists under `settings` those that it has."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
+
+    dataset_dir: Annotated[str, Len(1)]
+    split: Annotated[str, Len(1)]
+    output_dir: Annotated[str, Len(1)]
+    run_name: str
+    resume: str
+    cache_dir: str
+    model: str
+    seed: Annotated[int, Ge(0)]
+    epochs: Count
+    batch_size: Count
+    learning_rate: Annotated[float, Gt(0)]
+    num_workers: Annotated[int, Ge(0)]
+    val_interval: Count
+    remove_artifacts: bool
+    wiener: bool
+    wiener_window: Count
+    clahe: bool
+    clahe_clip_limit: Annotated[float, Gt(0)]
+    clahe_tiles: Pair
+    margin: Annotated[float, Ge(0)]
+    square: bool
+    box_jitter: Share
+    image_size: Pair
+    network_name: Annotated[str, Len(1)]
+    features: Annotated[list[Count], Len(6, 6)]
+    deep_supervision: bool
+    threshold: Annotated[float, Gt(0), Lt(1)]
+    bootstrap_samples: Count
+    confidence: Annotated[float, Gt(0), Le(0.999)]
+    amp: bool
+
+
+@dataclass
+class CommandLine:
+    """What a `python -m monai.bundle run` command says: its config files, and the ids that it overrides."""
+
+    config_files: list[str] = field(default_factory=list)
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_this_process(cls) -> CommandLine:
+        """The command that started this process; empty when that was not `python -m monai.bundle`."""
+        started_by_monai = Path(sys.argv[0]).parts[-3:] == ("monai", "bundle", "__main__.py")
+        return cls.parse(sys.argv[1:]) if started_by_monai else cls()
+
+    @classmethod
+    def parse(cls, arguments: list[str]) -> CommandLine:
+        """Read `arguments` (without the program's name) as Fire does, the args file first and the rest over it."""
+        given: dict[str, Any] = {}
+        for index, argument in enumerate(arguments):
+            if not argument.startswith("--"):
+                continue
+            name, equals, text = argument[2:].partition("=")
+            follower = arguments[index + 1] if index + 1 < len(arguments) else "--"
+            if not equals:
+                text = "True" if follower.startswith("--") else follower
+            given[name.replace("-", "_").replace("::", "#")] = DefaultParseValue(text)
+        if "args_file" in given:
+            given = {**_read_args_file(str(given["args_file"])), **given}
+        files = given.get("config_file", [])
+        return cls(
+            config_files=[str(file) for file in (files if isinstance(files, (list, tuple)) else [files])],
+            overrides={name: value for name, value in given.items() if name not in _RUN_ARGUMENTS},
+        )
+
+    def read_config(self) -> ConfigParser:
+        """The config files merged, without the overrides."""
+        parser = ConfigParser()
+        parser.read_config(self.config_files)
+        return parser
+
+    @property
+    def file_names(self) -> str:
+        """The names of the config files, for a message."""
+        return ", ".join(Path(file).name for file in self.config_files)
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """Refuse a switch of the wrong kind and a name on the command line that the config does not have.
+
+    MONAI accepts both silently. Stands second in every `initialize`, right after the root has been put on `sys.path`,
+    and makes input errors of the process end in one line from there on.
+
+    Args:
+        settings: the values of the config's switches by name.
+
+    Raises:
+        InputError: names the switch, what was found and what it takes.
+    """
+    report_input_errors()
+    _check_names(CommandLine.of_this_process())
+    try:
+        TypeAdapter(Settings).validate_python(settings)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name, found = fault["loc"][0], fault["input"]
+        if found == "":
+            raise InputError(f"--{name} is missing: give it on the command line, such as --{name} DIR") from error
+        expected = fault["msg"].removeprefix("Input should be ")
+        hint = "; on the command line write True or False" if "boolean" in expected else ""
+        raise InputError(f"--{name}: found {found!r}, expected {expected}{hint}") from error
+
+
+def _check_names(command: CommandLine) -> None:
+    if not command.config_files:
+        return
+    config = command.read_config()
+    for name in command.overrides:
+        parent = name.rpartition("#")[0] or name
+        if parent in config:
+            continue
+        near = difflib.get_close_matches(name, config.get().keys(), n=1)
+        hint = f"did you mean --{near[0]}?" if near else f"its switches are listed under `settings` in {command.file_names}"
+        raise InputError(f"--{name}: {command.file_names} has no such setting; {hint}")
+
+
+def _read_args_file(path: str) -> dict[str, Any]:
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: not a readable JSON args file ({error}); give the args file of a run") from error

@@ -1,0 +1,130 @@
+"""The summary of a table of lesions: means with intervals, pooled values, subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import bootstrap
+
+METRICS = (
+    "dice",
+    "jaccard",
+    "precision",
+    "recall",
+    "hausdorff95",
+    "pixel_accuracy",
+    "dice_all_foreground",
+    "dice_ellipse",
+    "dice_above_ellipse",
+)
+GROUPS = ("birads", "density", "pathology", "view")
+
+Row = dict[str, Any]
+
+
+def summarise(rows: Sequence[Row], samples: int = 2000, confidence: float = 0.95, seed: int = 0) -> dict[str, Any]:
+    """The summary of all lesions and of each subgroup.
+
+    Args:
+        rows: of `lesions.csv`.
+        samples: of the bootstrap.
+        confidence: of the intervals.
+        seed: of the bootstrap.
+
+    Returns:
+        `{"lesions", "patients", "per_lesion", "pooled", "confusion_matrix", "by"}`; `by` holds the same without
+        `by` for each value of BI-RADS, density, pathology and view. See `describe`.
+    """
+    by = {
+        group: {
+            value: describe([row for row in rows if row[group] == value], samples, confidence, seed)
+            for value in sorted({row[group] for row in rows})
+        }
+        for group in GROUPS
+    }
+    return describe(rows, samples, confidence, seed) | {"by": by}
+
+
+def describe(rows: Sequence[Row], samples: int, confidence: float, seed: int) -> dict[str, Any]:
+    """Counts, per-lesion statistics, pooled values and the confusion matrix of `rows`.
+
+    `per_lesion` holds for every metric mean, sd (n - 1; None for one lesion), median and the interval of the mean from
+    a percentile bootstrap that draws whole patients, since the views and lesions of one patient are alike (None for one
+    patient). `pooled` counts the pixels of all lesions together. The rows of the confusion matrix are the truth (lesion,
+    background), its columns the prediction.
+    """
+    patients = [row["patient_id"] for row in rows]
+    values = {metric: np.array([_value(row, metric) for row in rows], float) for metric in METRICS}
+    totals = {name: sum(row[name] for row in rows) for name in ("tp", "fp", "fn", "tn", "lesion_pixels")}
+    matrix = np.array([[totals["tp"], totals["fn"]], [totals["fp"], totals["tn"]]])
+    return {
+        "lesions": len(rows),
+        "patients": len(set(patients)),
+        "per_lesion": {
+            metric: {
+                "mean": float(column.mean()),
+                "sd": float(column.std(ddof=1)) if len(rows) > 1 else None,
+                "median": float(np.median(column)),
+                "interval": clustered_interval(column, patients, samples, confidence, seed),
+            }
+            for metric, column in values.items()
+        },
+        "pooled": _pooled(totals),
+        "confusion_matrix": {
+            "order": ["lesion", "background"],
+            "counts": matrix.tolist(),
+            "row_normalised": [
+                (row / row.sum()).tolist() if row.sum() else [None, None] for row in matrix
+            ],
+        },
+    }
+
+
+def clustered_interval(
+    values: np.ndarray, patients: Sequence[str], samples: int, confidence: float, seed: int
+) -> list[float] | None:
+    """Percentile bootstrap interval of the mean of `values`, drawing whole patients; None for a single patient.
+
+    Args:
+        values: `(N,)`.
+        patients: the patient of each value.
+        samples: how many bootstrap samples.
+        confidence: such as 0.95.
+        seed: of the draws.
+    """
+    _, index = np.unique(patients, return_inverse=True)
+    counts = np.bincount(index)
+    if len(counts) < 2:
+        return None
+    result = bootstrap(
+        (np.bincount(index, weights=values), counts),
+        lambda sums, sizes, axis: sums.sum(axis) / sizes.sum(axis),
+        paired=True,
+        n_resamples=samples,
+        confidence_level=confidence,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return [float(result.confidence_interval.low), float(result.confidence_interval.high)]
+
+
+def _value(row: Row, metric: str) -> float:
+    if metric == "pixel_accuracy":
+        return (row["tp"] + row["tn"]) / (row["tp"] + row["fp"] + row["fn"] + row["tn"])
+    if metric == "dice_above_ellipse":
+        return row["dice"] - row["dice_ellipse"]
+    return row[metric]
+
+
+def _pooled(totals: dict[str, int]) -> dict[str, float]:
+    tp, fp, lesion = totals["tp"], totals["fp"], totals["lesion_pixels"]
+    inside = sum(totals[name] for name in ("tp", "fp", "fn", "tn"))
+    return {
+        "dice": 2 * tp / (tp + fp + lesion),
+        "jaccard": tp / (fp + lesion),
+        "precision": tp / (tp + fp) if tp + fp else 0.0,
+        "recall": tp / lesion,
+        "pixel_accuracy": (tp + totals["tn"]) / inside,
+    }
