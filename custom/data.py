@@ -30,7 +30,9 @@ def datalist_file(dataset_dir: str, split: str) -> Path:
     """
     folder = Path(dataset_dir)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected a prepared data set: make one with `python -m scripts prepare`")
+        raise InputError(
+            f"{folder}: no such folder; expected a prepared data set: make one with `python -m scripts prepare`"
+        )
     file = folder / "datalists" / f"{split}.json"
     if not file.is_file():
         splits = sorted(other.stem for other in file.parent.glob("*.json"))
@@ -63,7 +65,9 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
     if not content.get(part):
         reason = content.get("note", "the data set was prepared without it")
         filled = [other for other in PARTS if content.get(other)]
-        raise InputError(f"{file}: no lesions for {part} ({reason}); this datalist has {', '.join(filled) or 'none at all'}")
+        raise InputError(
+            f"{file}: no lesions for {part} ({reason}); this datalist has {', '.join(filled) or 'none at all'}"
+        )
     entries = load_decathlon_datalist(file, data_list_key=part, base_dir=dataset_dir)
     for entry in entries:
         for key in FILE_KEYS:
@@ -94,7 +98,11 @@ def lesion_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def boxed_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What inference loads of each entry: image, name and box `(x0, y0, x1, y1)`: the entry's own, else its mask's."""
     return [
-        {"image": entry["image"], "lesion_id": entry["lesion_id"], "box": entry.get("box") or _box_of_mask(entry["label"])}
+        {
+            "image": entry["image"],
+            "lesion_id": entry["lesion_id"],
+            "box": entry.get("box") or _box_of_mask(entry["label"]),
+        }
         for entry in entries
     ]
 
@@ -104,7 +112,9 @@ def _box_of_mask(file: str) -> list[int]:
     mask, _ = reader.get_data(reader.read(file))
     box = mask_box(mask[None])
     if box is None:
-        raise InputError(f"{file}: the mask is empty; expected the pixels of a lesion: give the lesion a `box` or a mask")
+        raise InputError(
+            f"{file}: the mask is empty; expected the pixels of a lesion: give the lesion a `box` or a mask"
+        )
     return list(box)
 
 

@@ -22,8 +22,8 @@ def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> di
         version: of this bundle.
 
     Returns:
-        `parameters` (of the network), `dataset` with `name`, `split`, `source`, `manifest_sha256` (of the table that the
-        data set was prepared from) and `datalist_sha256`, `settings`, and `versions`.
+        `parameters` (of the network), `dataset` (`name`, `split`, `source`, `manifest_sha256` of the table that the
+        data set was prepared from, `datalist_sha256`), `settings` and `versions`.
     """
     file = datalist_file(settings["dataset_dir"], settings["split"])
     datalist = json.loads(file.read_text())

@@ -64,7 +64,9 @@ def check_model(model: str) -> None:
         InputError: names the file.
     """
     if not Path(model).is_file():
-        raise InputError(f"{model}: no such model; expected the weights of a training: pass --model FILE, or the args file of a run")
+        raise InputError(
+            f"{model}: no such model; expected the weights of a training: pass --model FILE, or the args file of a run"
+        )
 
 
 def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:

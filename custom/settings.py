@@ -142,7 +142,11 @@ def _check_names(command: CommandLine) -> None:
         if parent in config:
             continue
         near = difflib.get_close_matches(name, config.get().keys(), n=1)
-        hint = f"did you mean --{near[0]}?" if near else f"its switches are listed under `settings` in {command.file_names}"
+        hint = (
+            f"did you mean --{near[0]}?"
+            if near
+            else f"its switches are listed under `settings` in {command.file_names}"
+        )
         raise InputError(f"--{name}: {command.file_names} has no such setting; {hint}")
 
 

@@ -50,10 +50,10 @@ def summarise(rows: Sequence[Row], samples: int = 2000, confidence: float = 0.95
 def describe(rows: Sequence[Row], samples: int, confidence: float, seed: int) -> dict[str, Any]:
     """Counts, per-lesion statistics, pooled values and the confusion matrix of `rows`.
 
-    `per_lesion` holds for every metric mean, sd (n - 1; None for one lesion), median and the interval of the mean from
-    a percentile bootstrap that draws whole patients, since the views and lesions of one patient are alike (None for one
-    patient). `pooled` counts the pixels of all lesions together. The rows of the confusion matrix are the truth (lesion,
-    background), its columns the prediction.
+    `per_lesion` holds for every metric mean, sd (n - 1; None for one lesion), median and the mean's interval from a
+    percentile bootstrap that draws whole patients, since the views and lesions of one patient are alike (None for one
+    patient). `pooled` counts the pixels of all lesions together. The rows of the confusion matrix are the truth
+    (lesion, background), its columns the prediction.
     """
     patients = [row["patient_id"] for row in rows]
     values = {metric: np.array([_value(row, metric) for row in rows], float) for metric in METRICS}
@@ -75,9 +75,7 @@ def describe(rows: Sequence[Row], samples: int, confidence: float, seed: int) ->
         "confusion_matrix": {
             "order": ["lesion", "background"],
             "counts": matrix.tolist(),
-            "row_normalised": [
-                (row / row.sum()).tolist() if row.sum() else [None, None] for row in matrix
-            ],
+            "row_normalised": [(row / row.sum()).tolist() if row.sum() else [None, None] for row in matrix],
         },
     }
 

@@ -13,10 +13,10 @@ from custom.runs import LAST, MODEL
 
 
 class RunCheckpoints:
-    """Saves the best and the last state after each epoch of the trainer; each file is replaced in one step.
+    """Saves the best and the last state after each epoch of the trainer, each file replaced in one step.
 
-    MONAI's `CheckpointSaver` forgets the best score when a run is resumed, and Ignite's `Checkpoint` removes a file of a
-    fixed name before it writes the next. Attach it after the handler that validates.
+    MONAI's `CheckpointSaver` forgets the best score when a run is resumed, and Ignite's `Checkpoint` removes a file of
+    a fixed name before it writes the next. Attach it after the handler that validates.
 
     Args:
         run_dir: the run folder.
@@ -27,7 +27,12 @@ class RunCheckpoints:
     """
 
     def __init__(
-        self, run_dir: str, network: nn.Module, optimizer: torch.optim.Optimizer, evaluator: Engine, resume: bool = False
+        self,
+        run_dir: str,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        evaluator: Engine,
+        resume: bool = False,
     ) -> None:
         self.last = Path(run_dir, LAST)
         self.save = DiskSaver(run_dir, require_empty=False)

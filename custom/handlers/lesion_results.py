@@ -125,6 +125,8 @@ def _read_mask(file: str) -> np.ndarray:
 def _tell(summary: dict[str, Any], folder: Path) -> None:
     logger.info("%d lesions of %d patients, mean over lesions:", summary["lesions"], summary["patients"])
     for metric, values in summary["per_lesion"].items():
-        interval = "one patient, no interval" if values["interval"] is None else "{:.3f} to {:.3f}".format(*values["interval"])
+        interval = (
+            "one patient, no interval" if values["interval"] is None else "{:.3f} to {:.3f}".format(*values["interval"])
+        )
         logger.info("%-20s %8.3f  (%s)", metric, values["mean"], interval)
     logger.info("Written to %s", folder)

@@ -30,6 +30,8 @@ class LesionOutlines:
         if (epoch - 1) % self.interval:
             return
         shown = (engine.state.iteration - 1) * engine.state.dataloader.batch_size
-        for item, result in list(zip(engine.state.batch, engine.state.output, strict=True))[: max(self.lesions - shown, 0)]:
+        for item, result in list(zip(engine.state.batch, engine.state.output, strict=True))[
+            : max(self.lesions - shown, 0)
+        ]:
             layers = [result[key][0].cpu().numpy() for key in ("image", "label", "pred")]
             self.writer.add_image(f"outlines/{item['lesion_id']}", draw_outlines(*layers), epoch, dataformats="HWC")

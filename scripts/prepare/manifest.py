@@ -1,0 +1,283 @@
+"""`prepare manifest`: a table of images and masks of one's own, in; a prepared data set, out."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from custom.reader import MammogramReader
+from tqdm import tqdm
+
+from custom.data import PARTS
+from custom.errors import InputError
+from scripts.prepare import masks, splits
+from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
+
+REQUIRED = ("image", "mask", "patient_id")
+METADATA = ("laterality", "view", "birads", "density", "pathology")
+BOX = ("x0", "y0", "x1", "y1")
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+Row = dict[str, str]
+
+
+def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
+    """Prepare a data set of your own from a CSV table with one row per lesion.
+
+    Columns: `image`, `mask` (files, relative to the table) and `patient_id`; optional `lesion_id`, `laterality`,
+    `view`, `birads`, `density` (ACR, 1 to 4), `pathology`, `split` (training, validation or test), a box
+    `x0, y0, x1, y1` in pixels, half-open, and any others, which are kept.
+
+    Args:
+        table: the CSV file.
+        dataset_dir: the prepared data set; made if it is not there.
+        copy: copy the images instead of linking to them.
+    """
+    source, target = Path(table), Path(dataset_dir)
+    content = _read(source)
+    rows = read_table(content, source)
+    names = mammogram_names({row["image"] for row in rows})
+    number_lesions(rows, names, source)
+    parts = table_parts(rows, source)
+
+    by_image = defaultdict(list)
+    for row in rows:
+        by_image[row["image"]].append(row)
+    audit: dict[str, Row] = {}
+    entries: dict[str, dict[str, Any]] = {}
+    for image, lesions in tqdm(by_image.items(), desc="Preparing mammograms", unit="mammogram", disable=None):
+        for row, mask, reason in pair(image, lesions, source.parent):
+            lesion = row["lesion_id"]
+            status = "quarantined" if mask is None else "repaired" if reason else "paired"
+            audit[lesion] = {**row, "status": status, "reason": reason}
+            if mask is not None:
+                file, label = f"images/{names[image]}{suffix(image)}", f"masks/{lesion}.png"
+                link_image(source.parent / image, target / file, copy)
+                write_mask(target / label, mask)
+                entries[lesion] = entry(row, file, label)
+
+    usable = [entries[row["lesion_id"]] for row in rows if row["lesion_id"] in entries]
+    write_audit(target / "audit.csv", [audit[row["lesion_id"]] for row in rows])
+    about = {
+        "name": target.resolve().name,
+        "source": f"manifest {source.name}",
+        "manifest_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    datalists = make_splits(usable, parts)
+    for split, parts in datalists.items():
+        write_datalist(target / "datalists" / f"{split}.json", about, parts)
+    print(account(list(audit.values()), datalists))
+    if not usable:
+        raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
+
+
+def read_table(content: bytes, table: Path) -> list[Row]:
+    """The rows of a manifest, every cell and heading stripped.
+
+    Args:
+        content: of the CSV file, UTF-8 with or without byte order mark.
+        table: its name, for messages.
+
+    Raises:
+        InputError: the table has no rows, lacks a required column or is no UTF-8 text.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), skipinitialspace=True)
+        columns = [(name or "").strip() for name in reader.fieldnames or []]
+        rows = [dict(zip(columns, ((cell or "").strip() for cell in row.values()), strict=False)) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table}: not a CSV table in UTF-8 ({error}); save it as such") from error
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise InputError(
+            f"{table}: column {', '.join(missing)} is missing; found {', '.join(columns) or 'none'}; "
+            f"expected at least {', '.join(REQUIRED)}"
+        )
+    if not rows:
+        raise InputError(f"{table}: the table has no rows; expected one per lesion")
+    return rows
+
+
+def mammogram_names(images: Iterable[str]) -> dict[str, str]:
+    """A name of its own for each image: its stem; where stems clash, the folders too; a number if all else fails."""
+    names: dict[str, str] = {}
+    stems = {image: Path(image.removesuffix(suffix(image))) for image in sorted(images)}
+    shared = Counter(_safe(stem.name) for stem in stems.values())
+    for image, stem in stems.items():
+        name = _safe(stem.name) if shared[_safe(stem.name)] == 1 else _safe("_".join(stem.parts))
+        taken = set(names.values())
+        numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        names[image] = next(candidate for candidate in numbered if candidate not in taken)
+    return names
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._") or "mammogram"
+
+
+def suffix(image: str) -> str:
+    """The suffix of an image file, `.nii.gz` in one piece; `.dcm` for DICOM files without one."""
+    return ".nii.gz" if image.lower().endswith(".nii.gz") else Path(image).suffix or ".dcm"
+
+
+def number_lesions(rows: Sequence[Row], names: Mapping[str, str], table: Path) -> None:
+    """Give each row without a `lesion_id` the mammogram's name and a number, in the order of the table.
+
+    Raises:
+        InputError: an id stands twice or cannot be a file's name.
+    """
+    numbers: Counter[str] = Counter()
+    seen: set[str] = set()
+    for line, row in enumerate(rows, start=2):
+        numbers[row["image"]] += 1
+        lesion = row.setdefault("lesion_id", "") or f"{names[row['image']]}_{numbers[row['image']]}"
+        if not SAFE_NAME.fullmatch(lesion):
+            raise InputError(f"{table}, row {line}: lesion_id {lesion!r}; expected letters, digits and . _ - only")
+        if lesion in seen:
+            raise InputError(f"{table}, row {line}: lesion_id {lesion} stands twice; expected one row per lesion")
+        seen.add(lesion)
+        row["lesion_id"] = lesion
+
+
+def pair(image: str, lesions: Sequence[Row], folder: Path) -> Iterator[tuple[Row, np.ndarray | None, str]]:
+    """Read one mammogram and the masks of its lesions.
+
+    Args:
+        image: the file, relative to `folder`.
+        lesions: its rows.
+        folder: of the table.
+
+    Yields:
+        Each row with its mask, bool `(X, Y)` in the frame of the mammogram, and a note if it was resized; or with None
+        and the reason why the lesion cannot be used.
+    """
+    try:
+        shape = read_values(image, folder).shape
+    except InputError as error:
+        for row in lesions:
+            yield row, None, str(error)
+        return
+    for row in lesions:
+        fault = _fault(row, shape)
+        if fault:
+            yield row, None, fault
+            continue
+        try:
+            mask, reason = masks.binarise(read_values(row["mask"], folder))
+        except InputError as error:
+            yield row, None, str(error)
+            continue
+        if mask is not None:
+            mask, reason = masks.fit(mask, shape)
+        yield row, mask, f"{row['mask']}: {reason}" if reason else ""
+
+
+def read_values(file: str, folder: Path) -> np.ndarray:
+    """The pixels of an image or mask of the table; its errors name the file as the table does."""
+    if not file:
+        raise InputError("the table names no file")
+    reader = MammogramReader()
+    try:
+        return reader.get_data(reader.read(folder / file))[0]
+    except InputError as error:
+        raise InputError(str(error).replace(str(folder / file), file)) from error
+
+
+def _fault(row: Row, shape: tuple[int, int]) -> str:
+    if not row["patient_id"]:
+        return "no patient_id; a split by patient needs one"
+    given = [row[edge] for edge in BOX if row.get(edge)]
+    if not given:
+        return ""
+    text = f"box ({', '.join(row.get(edge, '') for edge in BOX)})"
+    try:
+        x0, y0, x1, y1 = (float(edge) for edge in given)
+    except ValueError:
+        return f"{text}: expected four numbers x0, y0, x1, y1"
+    if not all(math.isfinite(edge) for edge in (x0, y0, x1, y1)) or x0 >= x1 or y0 >= y1:
+        return f"{text}: expected x0 < x1 and y0 < y1"
+    if x0 < 0 or y0 < 0 or x1 > shape[0] or y1 > shape[1]:
+        return f"{text} leaves the frame of {shape[0]} x {shape[1]} (columns x rows)"
+    return ""
+
+
+def entry(row: Row, image: str, label: str) -> dict[str, Any]:
+    """The datalist's entry of a row."""
+    known = {"image": image, "label": label, "lesion_id": row["lesion_id"], "patient_id": row["patient_id"]}
+    metadata = {name: row.get(name, "") for name in METADATA}
+    other = {name: value for name, value in row.items() if name not in (*known, *metadata, *BOX, "mask", "split")}
+    box = {"box": [float(row[edge]) for edge in BOX]} if row.get("x0") else {}
+    return known | metadata | other | box
+
+
+def table_parts(rows: Sequence[Row], table: Path) -> dict[str, str]:
+    """The part of each lesion by the table's `split` column; empty where it has none.
+
+    Raises:
+        InputError: a part is not known, or a patient is in two.
+    """
+    if "split" not in rows[0]:
+        return {}
+    of_patient: dict[str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        part, patient = row["split"].lower(), row["patient_id"]
+        if part not in PARTS:
+            raise InputError(f"{table}, row {line}: split {row['split']!r}; expected {', '.join(PARTS)}")
+        if of_patient.setdefault(patient, part) != part:
+            raise InputError(
+                f"{table}, row {line}: patient {patient} is in {part} and in {of_patient[patient]}; "
+                "expected each patient in one part of the split"
+            )
+    return {row["lesion_id"]: of_patient[row["patient_id"]] for row in rows}
+
+
+def make_splits(usable: Sequence[Mapping[str, Any]], parts: Mapping[str, str]) -> dict[str, splits.Parts]:
+    """The datalists that the lesions allow: by patient and in folds if there are enough patients, and the table's own.
+
+    Args:
+        usable: the lesions' entries.
+        parts: the part of each lesion in the table's own split, or nothing.
+    """
+    patients = {lesion["patient_id"] for lesion in usable}
+    datalists: dict[str, splits.Parts] = {}
+    if len(patients) >= splits.LEAST_PATIENTS:
+        datalists["patient"] = splits.patient_split(usable)
+    if len(patients) >= splits.FOLDS:
+        datalists |= {f"fold{number}": split for number, split in enumerate(splits.fold_splits(usable))}
+    if parts:
+        datalists["table"] = {
+            part: [lesion for lesion in usable if parts[lesion["lesion_id"]] == part] for part in PARTS
+        }
+    return datalists
+
+
+def account(audit: Sequence[Row], datalists: Mapping[str, splits.Parts]) -> str:
+    """The closing lines: lesions by status and reason, and by split."""
+    lines = [f"{len(audit)} lesions in the table"]
+    lines += [f"  {status}: {number}" for status, number in sorted(Counter(row["status"] for row in audit).items())]
+    for row in audit:
+        if row["status"] == "quarantined":
+            lines.append(f"    {row['lesion_id']}: {row['reason']}")
+    for split, parts in datalists.items():
+        counts = ", ".join(
+            f"{part} {len(lesions)} lesions of {len({lesion['patient_id'] for lesion in lesions})} patients"
+            for part, lesions in parts.items()
+        )
+        lines.append(f"  split {split}: {counts}")
+    return "\n".join(lines)
+
+
+def _read(table: Path) -> bytes:
+    try:
+        return table.read_bytes()
+    except OSError as error:
+        raise InputError(f"{table}: cannot be read ({error.strerror}); expected a CSV table") from error

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.prepare.splits import deal, fold_splits, patient_split
+
+patients = st.text("ABC123", min_size=1, max_size=4)
+entries = st.lists(
+    st.fixed_dictionaries(
+        {
+            "patient_id": patients,
+            "pathology": st.sampled_from(["MALIGNANT", "BENIGN", ""]),
+            "density": st.sampled_from(["1", "2", ""]),
+        }
+    ),
+    max_size=80,
+)
+
+
+def ids(lesions: list) -> set[str]:
+    return {lesion["patient_id"] for lesion in lesions}
+
+
+@settings(deadline=None)
+@given(entries.filter(lambda given: len(ids(given)) >= 3))
+def test_patient_split_is_disjoint_and_complete(given_entries: list):
+    parts = patient_split(given_entries)
+    assert sum(map(len, parts.values())) == len(given_entries)
+    assert sum(len(ids(part)) for part in parts.values()) == len(ids(given_entries))
+    assert all(parts.values())
+
+
+@settings(deadline=None)
+@given(entries.filter(lambda given: len(ids(given)) >= 5))
+def test_every_patient_is_tested_in_one_fold(given_entries: list):
+    tested: Counter[str] = Counter()
+    for parts in fold_splits(given_entries):
+        assert all(parts.values())
+        assert sum(len(ids(part)) for part in parts.values()) == len(ids(given_entries))
+        tested.update(ids(parts["test"]))
+    assert set(tested.values()) == {1}
+    assert set(tested) == ids(given_entries)
+
+
+@given(st.dictionaries(patients, st.tuples(st.sampled_from("MB"), st.sampled_from("12")), min_size=1), st.integers(2, 10))
+def test_groups_and_strata_are_dealt_evenly(strata: dict, groups: int):
+    dealt = deal(strata, groups, seed=0)
+    for stratum in set(strata.values()):
+        counts = Counter(dealt[patient] for patient in strata if strata[patient] == stratum)
+        sizes = [counts[group] for group in range(groups)]
+        assert max(sizes) - min(sizes) <= 1
+    assert dealt == deal(dict(reversed(strata.items())), groups, seed=0)
+
+
+def test_share_of_a_large_set():
+    lesions = [{"patient_id": str(number), "pathology": "", "density": ""} for number in range(1000)]
+    assert {part: len(found) for part, found in patient_split(lesions).items()} == {
+        "training": 800,
+        "validation": 100,
+        "test": 100,
+    }
+    assert [len(parts["validation"]) for parts in fold_splits(lesions)] == [100] * 5
