@@ -1,0 +1,7 @@
+"""Transforms for mammograms that MONAI lacks."""
+
+from __future__ import annotations
+
+from custom.transforms.wiener import WienerFilter, WienerFilterd
+
+__all__ = ["WienerFilter", "WienerFilterd"]
