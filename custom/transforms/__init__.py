@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from custom.transforms.clahe import CLAHE, CLAHEd
 from custom.transforms.wiener import WienerFilter, WienerFilterd
 
-__all__ = ["WienerFilter", "WienerFilterd"]
+__all__ = ["CLAHE", "CLAHEd", "WienerFilter", "WienerFilterd"]
