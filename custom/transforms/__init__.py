@@ -1,5 +1,6 @@
 """Transforms that MONAI lacks: array versions and, with a final `d`, dictionary versions."""
 
+from custom.transforms.clahe import CLAHE, CLAHEd
 from custom.transforms.crop import (
     CropLesion,
     CropLesiond,
@@ -8,11 +9,16 @@ from custom.transforms.crop import (
     lesion_window,
     mask_box,
 )
+from custom.transforms.wiener import WienerFilter, WienerFilterd
 
 __all__ = [
+    "CLAHE",
+    "CLAHEd",
     "CropLesion",
     "CropLesiond",
     "RandCropLesiond",
+    "WienerFilter",
+    "WienerFilterd",
     "context_margin",
     "lesion_window",
     "mask_box",
