@@ -9,14 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from monai.data import PersistentDataset, load_decathlon_datalist
 from monai.data.utils import pickle_hashing
+from monai.utils import TraceKeys
+from numpy._core.multiarray import _reconstruct
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from tqdm import tqdm
 
 from custom.errors import InputError, find_input_error
 from custom.reader import MammogramReader
 from custom.transforms import mask_box
+
+# MONAI marks its traced transforms with TraceKeys and keeps numpy arrays in the metadata; without leave for both,
+# `torch.load` refuses every cached lesion and PersistentDataset computes it again, each time.
+torch.serialization.add_safe_globals(
+    [TraceKeys, np.ndarray, np.dtype, *(type(np.dtype(kind)) for kind in (np.int64, np.float64)), _reconstruct]
+)
 
 PARTS = ("training", "validation", "test")
 FILE_KEYS = ("image", "label")

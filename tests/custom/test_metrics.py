@@ -67,7 +67,9 @@ def test_baselines_of_a_disc():
     # Area of an ellipse over its box is pi / 4: Dice of the box is 2 (pi/4) / (1 + pi/4).
     disc = inscribed_ellipse((0, 0, 400, 400), (400, 400))
     assert disc.mean() == pytest.approx(np.pi / 4, abs=1e-3)
-    assert dice(filled_box((0, 0, 400, 400), (400, 400)), disc) == pytest.approx(2 * np.pi / 4 / (1 + np.pi / 4), abs=1e-3)
+    assert dice(filled_box((0, 0, 400, 400), (400, 400)), disc) == pytest.approx(
+        2 * np.pi / 4 / (1 + np.pi / 4), abs=1e-3
+    )
 
 
 def test_ellipse_has_x_first():

@@ -45,7 +45,9 @@ def test_every_patient_is_tested_in_one_fold(given_entries: list):
     assert set(tested) == ids(given_entries)
 
 
-@given(st.dictionaries(patients, st.tuples(st.sampled_from("MB"), st.sampled_from("12")), min_size=1), st.integers(2, 10))
+@given(
+    st.dictionaries(patients, st.tuples(st.sampled_from("MB"), st.sampled_from("12")), min_size=1), st.integers(2, 10)
+)
 def test_groups_and_strata_are_dealt_evenly(strata: dict, groups: int):
     dealt = deal(strata, groups, seed=0)
     for stratum in set(strata.values()):
