@@ -35,7 +35,7 @@ _NIFTI_UNITS = {1: 1e3, 3: 1e-3}
 _ITK_SPACING_FIELD = re.compile(rb"^(spacings|space directions|ElementSpacing|ElementSize)\b", re.MULTILINE)
 _ITK_HEADER_BYTES = 1 << 16
 
-# What a decoder gives: pixels `(X, Y)`, spacing `(sx, sy)` in millimetres, and the file's own affine where it has one.
+# What a decoder gives: pixels `(X, Y, ...)`, spacing `(sx, sy)` in millimetres, the file's own affine if it has one.
 _Decoded = tuple[np.ndarray, Sequence[float], np.ndarray | None]
 
 
@@ -79,7 +79,8 @@ class MammogramReader(ImageReader):
         path = Path(files[0])
         try:
             pixels, spacing, affine = _decode(path)
-            return np.ascontiguousarray(pixels, dtype=np.float32), _metadata(pixels.shape, spacing, affine)
+            plane = np.ascontiguousarray(_plane(path, pixels), dtype=np.float32)
+            return plane, _metadata(plane.shape, spacing, affine)
         except InputError:
             raise
         except Exception as error:  # A broken file makes the decoding libraries raise anything, even struct.error.
@@ -88,6 +89,16 @@ class MammogramReader(ImageReader):
                 f"{path}: cannot be decoded, it is truncated, corrupt or of an unsupported coding ({reason}); "
                 "expected an intact image; fetch or export the file again"
             ) from error
+
+
+def _plane(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """The grey plane `(X, Y)` of what was decoded, whose further axes all have length 1."""
+    if pixels.ndim < 2 or np.prod(pixels.shape[2:]) != 1 or pixels.dtype.kind not in "buif":
+        found = f"shape {pixels.shape} of {pixels.dtype}"
+        raise InputError(
+            f"{path}: found {found}, expected one grey plane (X, Y); export the plane as an image of its own"
+        )
+    return pixels.reshape(pixels.shape[:2])
 
 
 def _metadata(shape: tuple[int, ...], spacing: Sequence[float], affine: np.ndarray | None) -> dict[str, Any]:
@@ -131,7 +142,7 @@ def _decode_dicom(path: Path) -> _Decoded:
         syntax = dataset.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian).value
         if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes) and _JPEG_END not in dataset.PixelData:
             raise ValueError("the JPEG stream has no end, and libjpeg would make up the missing rows")
-        values = dataset.pixel_array.astype(np.float64)
+        values = dataset.pixel_array
         if dataset.PhotometricInterpretation == "MONOCHROME1":
             values = (-1 if dataset.PixelRepresentation else 2**dataset.BitsStored - 1) - values
         values = values * float(dataset.get("RescaleSlope") or 1) + float(dataset.get("RescaleIntercept") or 0)
@@ -181,7 +192,7 @@ def _decode_nifti(path: Path) -> _Decoded:
     reader = NibabelReader()
     pixels, header = reader.get_data(reader.read(path))
     spacing = header["pixdim"][1:3] * _NIFTI_UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
-    return _plane(path, pixels), spacing, header[MetaKeys.AFFINE]
+    return pixels, spacing, header[MetaKeys.AFFINE]
 
 
 def _decode_nrrd_or_meta_image(path: Path) -> _Decoded:
@@ -189,17 +200,7 @@ def _decode_nrrd_or_meta_image(path: Path) -> _Decoded:
     pixels, header = reader.get_data(reader.read(path))
     with path.open("rb") as file:
         has_spacing = _ITK_SPACING_FIELD.search(file.read(_ITK_HEADER_BYTES))  # Without one, ITK says 1.
-    return _plane(path, pixels), header["spacing"][:2] if has_spacing else _UNKNOWN, header[MetaKeys.AFFINE]
-
-
-def _plane(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """The grey plane `(X, Y)` of a volume whose further axes all have length 1."""
-    if pixels.ndim < 2 or np.prod(pixels.shape[2:]) != 1 or pixels.dtype.kind not in "buif":
-        found = f"shape {pixels.shape} of {pixels.dtype}"
-        raise InputError(
-            f"{path}: found {found}, expected one grey plane (X, Y); export the slice as an image of its own"
-        )
-    return pixels.reshape(pixels.shape[:2])
+    return pixels, header["spacing"][:2] if has_spacing else _UNKNOWN, header[MetaKeys.AFFINE]
 
 
 _SUFFIXES = {
