@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from monai.metrics import compute_hausdorff_distance
@@ -50,7 +52,9 @@ def hausdorff95(prediction: np.ndarray, truth: np.ndarray) -> float:
         return float(np.hypot(*truth.shape))
     region = _bounds(prediction | truth)
     masks = (torch.from_numpy(mask[region])[None, None] for mask in (prediction, truth))
-    return compute_hausdorff_distance(*masks, include_background=True, percentile=95).item()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*always_return_as_numpy")  # MONAI's own call of its own old argument
+        return compute_hausdorff_distance(*masks, include_background=True, percentile=95).item()
 
 
 def lesion_scores(

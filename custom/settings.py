@@ -36,7 +36,7 @@ class Settings(TypedDict, total=False):
     run_name: str
     resume: str
     cache_dir: str
-    model: str
+    model: Annotated[str, Len(1)]
     seed: Annotated[int, Ge(0)]
     epochs: Count
     batch_size: Count

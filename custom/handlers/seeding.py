@@ -16,7 +16,8 @@ class SeedEpochs:
 
     Args:
         seed: of the run.
-        data_loader: the training's, with a `torch.Generator` of its own and lesion datasets behind it.
+        data_loader: the training's, with a `DistributedSampler` (its order is a function of seed and epoch, also in a
+            single process) and lesion datasets behind it.
     """
 
     def __init__(self, seed: int, data_loader: DataLoader) -> None:
@@ -28,9 +29,7 @@ class SeedEpochs:
 
     def __call__(self, engine: Engine) -> None:
         epoch = engine.state.epoch
-        # Python's hash of two integers does not depend on the process; the mask keeps it in torch's range.
-        state = hash((self.seed, epoch)) & 0x7FFFFFFF
-        torch.manual_seed(state)
-        self.data_loader.generator.manual_seed(state)
+        torch.manual_seed(self.seed + epoch)
+        self.data_loader.sampler.set_epoch(epoch)
         for dataset in parts_of(self.data_loader.dataset):
             dataset.epoch = epoch

@@ -1,0 +1,104 @@
+"""Small mammograms for every test, and the real ones where `MAMMO_REAL_DATA` names them."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import runpy
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from custom.metrics import inscribed_ellipse
+from scripts.prepare.manifest import prepare_manifest
+
+ROOT = Path(__file__).parents[1]
+TRAIN = str(ROOT / "bundle" / "configs" / "train.json")
+SMALL = {"image_size": "[32,32]", "features": "[4,4,8,8,16,4]", "num_workers": "0", "batch_size": "4", "epochs": "2"}
+
+
+def write_png(file: Path, values: np.ndarray) -> None:
+    """Write `(X, Y)` as a PNG, rows first."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(file), np.ascontiguousarray(values.T))
+
+
+def write_manifest(folder: Path, patients: int = 12, seed: int = 0) -> Path:
+    """A table of mammograms of noise with one bright ellipse each, two for every patient, 8-bit PNG."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(patients):
+        for view in ("CC", "MLO"):
+            patient, name = f"T_{number:03d}", f"T_{number:03d}_LEFT_{view}"
+            size = rng.integers(90, 130, 2)
+            low = rng.integers(5, 50, 2)
+            high = low + rng.integers(16, 36, 2)
+            mask = inscribed_ellipse((*low, *high), tuple(size))
+            image = cv2.GaussianBlur(rng.normal(90, 30, size) + 70 * mask, (5, 5), 1).clip(0, 255).astype(np.uint8)
+            write_png(folder / "images" / f"{name}.png", image)
+            write_png(folder / "masks" / f"{name}.png", mask.astype(np.uint8) * 255)
+            pathology = ("MALIGNANT", "BENIGN")[number % 2]
+            rows.append((f"images/{name}.png", f"masks/{name}.png", patient, "LEFT", view, "4", "2", pathology))
+    table = folder / "manifest.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("image", "mask", "patient_id", "laterality", "view", "birads", "density", "pathology"))
+        writer.writerows(rows)
+    return table
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared data set of 24 lesions; read only."""
+    folder = tmp_path_factory.mktemp("small")
+    prepare_manifest(str(write_manifest(folder / "raw")), str(folder / "prepared"))
+    return folder / "prepared"
+
+
+@pytest.fixture
+def own_dataset(tmp_path: Path) -> Path:
+    """A prepared data set of a test's own, to spoil."""
+    prepare_manifest(str(write_manifest(tmp_path / "raw", patients=4)), str(tmp_path / "prepared"), copy=True)
+    return tmp_path / "prepared"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real mammograms, or the test is skipped."""
+    if not os.environ.get("MAMMO_REAL_DATA"):
+        pytest.skip("MAMMO_REAL_DATA names no folder of real mammograms")
+    return Path(os.environ["MAMMO_REAL_DATA"])
+
+
+@pytest.fixture
+def as_program(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Runs `python -m <module> <arguments>` inside this process; its errors reach the test instead of the hook."""
+    hook, path, handlers, level = sys.excepthook, list(sys.path), list(logging.root.handlers), logging.root.level
+
+    def run(module: str, *arguments: str, **flags: object) -> None:
+        flagged = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+        monkeypatch.setattr(sys, "argv", [module, *map(str, arguments), *flagged])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+    yield run
+    sys.excepthook, sys.path[:], logging.root.handlers, logging.root.level = hook, path, handlers, level
+
+
+@pytest.fixture
+def train(as_program: Callable[..., None], tmp_path: Path) -> Callable[..., Path]:
+    """Trains a small network for two epochs in this process and returns the run folder."""
+
+    def run(dataset_dir: Path, run_name: str = "run", **switches: object) -> Path:
+        given = {"dataset_dir": dataset_dir, "output_dir": tmp_path / "runs", "run_name": run_name}
+        as_program("monai.bundle", "run", "training", **{"config_file": TRAIN} | SMALL | given | switches)
+        return tmp_path / "runs" / run_name
+
+    return run
