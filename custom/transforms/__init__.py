@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from custom.transforms.artifacts import RemoveArtifacts, RemoveArtifactsd
 from custom.transforms.clahe import CLAHE, CLAHEd
 from custom.transforms.wiener import WienerFilter, WienerFilterd
 
-__all__ = ["CLAHE", "CLAHEd", "WienerFilter", "WienerFilterd"]
+__all__ = ["CLAHE", "CLAHEd", "RemoveArtifacts", "RemoveArtifactsd", "WienerFilter", "WienerFilterd"]
