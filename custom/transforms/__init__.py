@@ -1,5 +1,6 @@
 """Transforms that MONAI lacks: array versions and, with a final `d`, dictionary versions."""
 
+from custom.transforms.artifacts import RemoveArtifacts, RemoveArtifactsd
 from custom.transforms.clahe import CLAHE, CLAHEd
 from custom.transforms.crop import (
     CropLesion,
@@ -17,6 +18,8 @@ __all__ = [
     "CropLesion",
     "CropLesiond",
     "RandCropLesiond",
+    "RemoveArtifacts",
+    "RemoveArtifactsd",
     "WienerFilter",
     "WienerFilterd",
     "context_margin",

@@ -25,8 +25,8 @@ class CLAHE(Transform):
     """Contrast-limited adaptive histogram equalisation that keeps every grey level of a 12- to 16-bit source.
 
     On an 8-bit image that spans 0 to 255 this is `cv2.createCLAHE(clip_limit, tiles)` before rounding. On 16 bits
-    OpenCV counts 65536 bins, so few pixels fall into each that the clip limit leaves the image nearly as it was. Here
-    the range of the image is always divided into 256 bins, as on 8 bits, and the equalising curve of a tile is
+    OpenCV counts 65536 bins, often more than a tile has pixels, and clipping leaves hardly anything of the histogram.
+    Here the range of the image is always divided into 256 bins, as on 8 bits, and the equalising curve of a tile is
     interpolated between them, so that no grey levels merge. Every channel is equalised by itself and stays within its
     own minimum and maximum: rescaling the input rescales the output. A constant channel stays what it was.
 

@@ -50,9 +50,9 @@ def dark(size: tuple[int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("image", [noise, gradient, dark])
-@pytest.mark.parametrize("size", [(64, 64), (65, 91), (64, 91), (65, 64), (200, 330), (8, 9)])
-@pytest.mark.parametrize("tiles", [(8, 8), (1, 1), (4, 2), (1, 8)])
-@pytest.mark.parametrize("clip_limit", [0.5, 2.0, 40.0])
+@pytest.mark.parametrize("size", [(64, 64), (65, 91), (64, 91), (8, 9)])
+@pytest.mark.parametrize("tiles", [(8, 8), (1, 1), (4, 2)])
+@pytest.mark.parametrize("clip_limit", [2.0, 40.0])
 def test_equals_opencv_on_8_bits(kind: Any, image: Any, size: Any, tiles: Any, clip_limit: float) -> None:
     source = image(size)
     result = CLAHE(clip_limit, tiles)(kind(source[None]))
