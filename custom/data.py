@@ -185,7 +185,8 @@ class _CacheOnly(Dataset):
 
 def parts_of(dataset: Dataset) -> list[LesionDataset]:
     """The lesion datasets in `dataset`: itself, or those that a `ConcatDataset` joins."""
-    return list(dataset.datasets) if isinstance(dataset, ConcatDataset) else [dataset]
+    datasets: Any = dataset.datasets if isinstance(dataset, ConcatDataset) else [dataset]
+    return list(datasets)
 
 
 def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:

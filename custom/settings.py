@@ -136,12 +136,10 @@ def check_settings(settings: dict[str, Any]) -> None:
 def _check_names(command: CommandLine) -> None:
     if not command.config_files:
         return
-    config = command.read_config()
-    for name in command.overrides:
-        parent = name.rpartition("#")[0] or name
-        if parent in config:
-            continue
-        near = difflib.get_close_matches(name, config.get().keys(), n=1)
+    ids = command.read_config().get()
+    # MONAI itself refuses a nested id whose parent is not there.
+    for name in (name for name in command.overrides if "#" not in name and name not in ids):
+        near = difflib.get_close_matches(name, ids, n=1)
         hint = (
             f"did you mean --{near[0]}?"
             if near

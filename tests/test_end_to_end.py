@@ -19,10 +19,31 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from scripts.prepare.manifest import prepare_manifest
 
-COLUMNS = (
-    "lesion_id patient_id laterality view birads density pathology dice jaccard precision recall hausdorff95 tp fp fn tn "
-    "dice_all_foreground dice_ellipse box_x0 box_y0 box_x1 box_y1 lesion_pixels"
-).split()
+COLUMNS = [
+    "lesion_id",
+    "patient_id",
+    "laterality",
+    "view",
+    "birads",
+    "density",
+    "pathology",
+    "dice",
+    "jaccard",
+    "precision",
+    "recall",
+    "hausdorff95",
+    "tp",
+    "fp",
+    "fn",
+    "tn",
+    "dice_all_foreground",
+    "dice_ellipse",
+    "box_x0",
+    "box_y0",
+    "box_x1",
+    "box_y1",
+    "lesion_pixels",
+]
 SCALARS = {
     "train_loss",
     "train_dice",

@@ -92,7 +92,8 @@ class LesionTable:
     def measure(self, engine: Engine) -> None:
         for item, result in zip(engine.state.batch, engine.state.output, strict=True):
             entry = self.entries[item["lesion_id"]]
-            box = tuple(float(edge) for edge in item["box"])
+            x0, y0, x1, y1 = (float(edge) for edge in item["box"])
+            box = (x0, y0, x1, y1)
             truth = _read_mask(entry["label"])
             others = np.zeros_like(truth)
             for mask in self.masks_by_image[entry["image"]] - {entry["label"]}:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from ignite.engine import Engine, Events
 from torch.utils.data import DataLoader
@@ -22,7 +24,8 @@ class SeedEpochs:
 
     def __init__(self, seed: int, data_loader: DataLoader) -> None:
         self.seed = seed
-        self.data_loader = data_loader
+        self.sampler: Any = data_loader.sampler
+        self.datasets = parts_of(data_loader.dataset)
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.EPOCH_STARTED, self)
@@ -30,6 +33,6 @@ class SeedEpochs:
     def __call__(self, engine: Engine) -> None:
         epoch = engine.state.epoch
         torch.manual_seed(self.seed + epoch)
-        self.data_loader.sampler.set_epoch(epoch)
-        for dataset in parts_of(self.data_loader.dataset):
+        self.sampler.set_epoch(epoch)
+        for dataset in self.datasets:
             dataset.epoch = epoch

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from custom.reader import MammogramReader
 from tqdm import tqdm
 
 from custom.data import PARTS
 from custom.errors import InputError
+from custom.reader import MammogramReader
 from scripts.prepare import masks, splits
 from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
 
@@ -73,8 +73,8 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
         "manifest_sha256": hashlib.sha256(content).hexdigest(),
     }
     datalists = make_splits(usable, parts)
-    for split, parts in datalists.items():
-        write_datalist(target / "datalists" / f"{split}.json", about, parts)
+    for name, split in datalists.items():
+        write_datalist(target / "datalists" / f"{name}.json", about, split)
     print(account(list(audit.values()), datalists))
     if not usable:
         raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")

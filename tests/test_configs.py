@@ -1,0 +1,172 @@
+"""The configs as MONAI, a reader and the other configs see them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
+
+CONFIGS = ROOT / "bundle" / "configs"
+TRAIN, EVALUATE, INFERENCE, PAPER = (
+    str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference", "paper")
+)
+PREPROCESSING_SWITCHES = [
+    "remove_artifacts",
+    "wiener",
+    "wiener_window",
+    "clahe",
+    "clahe_clip_limit",
+    "clahe_tiles",
+    "margin",
+    "square",
+    "image_size",
+    "threshold",
+    "features",
+]
+
+
+def load(file: str) -> dict:
+    return json.loads(Path(file).read_text())
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    network = ConfigParser(load(TRAIN)).get_parsed_content("network_def")
+    file = tmp_path / "run" / "model.pt"
+    file.parent.mkdir()
+    torch.save(network.state_dict(), file)
+    return file
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.json")), ids=lambda file: file.name)
+def test_style(file: Path):
+    text = file.read_text()
+    assert json.dumps(json.loads(text), indent=4) + "\n" == text
+    assert not re.search(r'"/(home|Users|root|work|tmp)/', text)
+
+
+@pytest.mark.parametrize(
+    ("files", "kind"),
+    [([TRAIN], "train"), ([TRAIN, EVALUATE], "train"), ([TRAIN, PAPER], "train"), ([INFERENCE], "infer")],
+)
+def test_properties(files: list[str], kind: str, dataset: Path, model: Path, tmp_path: Path):
+    workflow = ConfigWorkflow(
+        workflow_type=kind,
+        config_file=files,
+        logging_file=False,
+        bundle_root=str(ROOT / "bundle"),
+        dataset_dir=str(dataset),
+        output_dir=str(tmp_path / "runs"),
+        split="patient",
+        **({"model": str(model)} if files != [TRAIN] and files != [TRAIN, PAPER] else {}),
+    )
+    workflow.initialize()
+    assert workflow.check_properties() == []
+
+
+def test_network_takes_and_gives_what_the_metadata_says():
+    for config in (TRAIN, INFERENCE):
+        verify_net_in_out(
+            net_id="network_def", meta_file=str(CONFIGS / "metadata.json"), config_file=config, n=4, device="cpu"
+        )
+
+
+def test_metadata():
+    metadata = load(str(CONFIGS / "metadata.json"))
+    mandatory = [
+        "version",
+        "monai_version",
+        "pytorch_version",
+        "numpy_version",
+        "required_packages_version",
+        "task",
+        "description",
+        "authors",
+        "copyright",
+        "network_data_format",
+    ]
+    assert set(mandatory) <= set(metadata)
+    assert metadata["version"] in metadata["changelog"]
+    assert metadata["schema"].endswith("meta_schema_20240725.json")
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    named = {"monai": "monai_version", "torch": "pytorch_version", "numpy": "numpy_version"}
+    assert {package: metadata[key] for package, key in named.items()} == {
+        package: pins.pop(package) for package in named
+    }
+    assert metadata["required_packages_version"] == pins
+
+
+@pytest.mark.parametrize("switches", [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}])
+def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: dict):
+    def prepared(file: str, chain: str, entry: dict) -> dict:
+        parser = ConfigParser(load(file))
+        parser.update({"dataset_dir": str(dataset), "image_size": [64, 48], **switches})
+        transforms = parser.get_parsed_content(chain)
+        return transforms(entry)
+
+    lesion = load(str(dataset / "datalists" / "patient.json"))["training"][0]
+    files = {key: str(dataset / lesion[key]) for key in ("image", "label")}
+    trained = prepared(TRAIN, "validate#preprocessing", files)
+    inferred = prepared(INFERENCE, "preprocessing", {"image": files["image"], "box": list(trained["box"])})
+    assert trained["image"].shape == (1, 64, 48)
+    assert set(np.unique(trained["label"])) == {0, 1}
+    np.testing.assert_array_equal(trained["image"], inferred["image"])
+
+
+def test_training_and_validation_share_the_deterministic_transforms():
+    parser = ConfigParser(load(TRAIN))
+    trained = parser.get_parsed_content("train#deterministic_transforms")
+    assert parser.get_parsed_content("validate#preprocessing").transforms == tuple(trained)
+
+
+def test_inference_has_the_settings_of_training():
+    train, inference = load(TRAIN), load(INFERENCE)
+    for name in (*PREPROCESSING_SWITCHES, "network_def"):
+        assert inference[name] == train[name], name
+
+
+def test_every_switch_is_checked():
+    for file in (TRAIN, INFERENCE):
+        config = load(file)
+        assert config["settings"] == {name: f"@{name}" for name in config["settings"]}
+        unlisted = {
+            name
+            for name, value in config.items()
+            if isinstance(value, (bool, int, float, str, list)) and name not in config["settings"]
+        }
+        assert unlisted <= {
+            "imports",
+            "bundle_root",
+            "device",
+            "network",
+            "initialize",
+            "training",
+            "inference",
+            "run",
+            "prediction_dir",
+            "frame_transforms",
+            "crop_transforms",
+            "context_transforms",
+            "jitter_transforms",
+            "augmentations",
+            "handlers",
+        }
+
+
+def test_the_paper_shows_each_lesion_three_times(dataset: Path):
+    parser = ConfigParser()
+    parser.read_config([TRAIN, PAPER])
+    parser.update({"dataset_dir": str(dataset), "split": "patient", "cache_dir": None, "image_size": [32, 32]})
+    parser["remove_artifacts"] = False
+    joined = parser.get_parsed_content("train#dataset")
+    lesions = len(parser.get_parsed_content("train#items"))
+    assert len(joined) == 3 * lesions
+    as_it_is, rotated, flipped = (joined[index * lesions]["image"][0].numpy() for index in range(3))
+    assert any(np.array_equal(rotated, np.rot90(as_it_is, times)) for times in (1, 2, 3))
+    assert any(np.array_equal(flipped, np.flip(as_it_is, axis)) for axis in (0, 1))
