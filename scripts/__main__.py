@@ -30,7 +30,7 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
                 near = difflib.get_close_matches(name, signature.parameters, n=1) or list(signature.parameters)
                 raise InputError(f"--{name}: no such flag; expected one like {', '.join('--' + flag for flag in near)}")
         try:
-            call(*arguments, **flags)
+            call(**signature.bind(*arguments, **flags).arguments)  # by name, so that a fault names its flag
         except ValidationError as error:
             fault = error.errors()[0]
             expected = fault["msg"].removeprefix("Input should be ")
