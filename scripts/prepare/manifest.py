@@ -20,6 +20,7 @@ from custom.data import PARTS
 from custom.errors import InputError
 from custom.reader import MammogramReader
 from scripts.prepare import masks, splits
+from scripts.prepare.account import account
 from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
 
 REQUIRED = ("image", "mask", "patient_id")
@@ -258,22 +259,6 @@ def make_splits(usable: Sequence[Mapping[str, Any]], parts: Mapping[str, str]) -
             part: [lesion for lesion in usable if parts[lesion["lesion_id"]] == part] for part in PARTS
         }
     return datalists
-
-
-def account(audit: Sequence[Row], datalists: Mapping[str, splits.Parts]) -> str:
-    """The closing lines: lesions by status and reason, and by split."""
-    lines = [f"{len(audit)} lesions in the table"]
-    lines += [f"  {status}: {number}" for status, number in sorted(Counter(row["status"] for row in audit).items())]
-    for row in audit:
-        if row["status"] == "quarantined":
-            lines.append(f"    {row['lesion_id']}: {row['reason']}")
-    for split, parts in datalists.items():
-        counts = ", ".join(
-            f"{part} {len(lesions)} lesions of {len({lesion['patient_id'] for lesion in lesions})} patients"
-            for part, lesions in parts.items()
-        )
-        lines.append(f"  split {split}: {counts}")
-    return "\n".join(lines)
 
 
 def _read(table: Path) -> bytes:

@@ -1,0 +1,46 @@
+"""Many independent pieces of work on the cores of this machine or on a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dask.distributed import Client, LocalCluster, as_completed
+from tqdm import tqdm
+
+from custom.errors import InputError
+
+
+def spread(
+    function: Callable[[Any], Any], items: Sequence[Any], scheduler: str | None, description: str, unit: str
+) -> list[Any]:
+    """`function` of every item, with a progress bar; the results are in the order of the items.
+
+    Args:
+        function: takes one item; importable by a worker. What it raises ends the whole work.
+        items: small and picklable: names of files, not their pixels.
+        scheduler: address of a Dask scheduler; None for one process on each core of this machine.
+        description: of the progress bar.
+        unit: of the progress bar.
+
+    Raises:
+        InputError: no scheduler answers at the address.
+    """
+    cluster = (
+        None if scheduler else LocalCluster(n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None)
+    )
+    try:
+        with Client(scheduler or cluster, timeout="30s") as client:
+            futures = client.map(function, items, pure=False, retries=0)
+            done = as_completed(futures)
+            for _ in tqdm(done, total=len(futures), desc=description, unit=unit, disable=None):
+                pass
+            return client.gather(futures)
+    except OSError as error:
+        raise InputError(
+            f"--scheduler {scheduler}: no Dask scheduler answers there ({error}); start one first"
+        ) from error
+    finally:
+        if cluster is not None:
+            cluster.close()
