@@ -6,7 +6,7 @@ The breast is drawn with its chest wall on the left edge of the frame; lengths a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -28,6 +28,7 @@ class Breast:
         pectoral: share of pectoral muscle, 0 to 1, `(rows, columns)`; 0 everywhere in the CC view.
         nipple: x and y of the nipple.
         reach: distance from the chest wall to the nipple.
+        frame_columns: columns of the whole frame, the measure of all sizes.
     """
 
     depth: Field
@@ -35,11 +36,22 @@ class Breast:
     pectoral: Field
     nipple: tuple[float, float]
     reach: float
+    frame_columns: int
 
     @property
     def inside(self) -> NDArray[np.bool_]:
         """Where the breast is, `(rows, columns)`."""
         return self.depth > 0
+
+    def cut(self, box: tuple[slice, slice]) -> Breast:
+        """The part of the breast in a box of rows and columns that starts at the chest wall."""
+        return replace(
+            self,
+            depth=self.depth[box],
+            thickness=self.thickness[box],
+            pectoral=self.pectoral[box],
+            nipple=(self.nipple[0], self.nipple[1] - box[0].start),
+        )
 
 
 def draw_breast(rng: np.random.Generator, shape: tuple[int, int], view: str, size: float) -> Breast:
@@ -59,11 +71,13 @@ def draw_breast(rng: np.random.Generator, shape: tuple[int, int], view: str, siz
     inside = np.zeros((rows + 2 * pad, columns + pad), np.uint8)
     _fill(inside, outline + pad)
     _add_nipple(rng, inside, (nipple[0] + pad, nipple[1] + pad), columns)
+    if view == "MLO" and rng.random() < 0.4:
+        _add_abdomen(rng, inside, pad)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
     depth = cv2.GaussianBlur(depth, (0, 0), 0.004 * columns) * inside
     depth = np.ascontiguousarray(depth[pad : pad + rows, pad:])
     pectoral = np.zeros(shape, np.float32) if view == "CC" else _pectoral(rng, depth)
-    return Breast(depth, _thickness(rng, depth, view), pectoral, nipple, reach)
+    return Breast(depth, _thickness(rng, depth, view), pectoral, nipple, reach, columns)
 
 
 def _outline_cc(
@@ -92,7 +106,7 @@ def _outline_mlo(
     nipple_y = rows * rng.uniform(0.54, 0.66)
     below = min(reach * rng.uniform(0.62, 0.85), 0.95 * rows - nipple_y)
     nipple = (reach, nipple_y)
-    top = min(columns * rng.uniform(0.4, 0.7), 1.05 * reach)
+    top = min(columns * rng.uniform(0.3, 0.66), 0.9 * reach)
     waist = columns * rng.uniform(0.0, 0.07)
     shares = np.array([0.0, 0.22, 0.45, 0.68, 0.86])
     rise = np.sin(0.5 * np.pi * shares) ** rng.uniform(1.2, 1.8)
@@ -119,14 +133,25 @@ def _fill(image: NDArray[np.uint8], outline: NDArray[np.float64]) -> None:
     cv2.fillPoly(image, [corners], 1, lineType=cv2.LINE_8, shift=SUBPIXEL_BITS)
 
 
-def _add_nipple(
-    rng: np.random.Generator, inside: NDArray[np.uint8], nipple: tuple[float, float], columns: int
-) -> None:
+def _add_nipple(rng: np.random.Generator, inside: NDArray[np.uint8], nipple: tuple[float, float], columns: int) -> None:
     """Let the nipple stand out of the skin line in about half of the breasts, as in a profile view."""
-    x, y = round(nipple[0]), round(nipple[1] + columns * rng.uniform(-0.02, 0.02))
+    if rng.random() < 0.5:
+        return
+    y = round(nipple[1] + columns * rng.uniform(-0.02, 0.02))
     edge = int(np.flatnonzero(inside[y])[-1])
-    half_height = columns * rng.uniform(0.016, 0.026)
-    cv2.ellipse(inside, (edge, y), (round(columns * rng.uniform(0.0, 0.022)), round(half_height)), 0, 0, 360, 1, -1)
+    half_height, out = columns * rng.uniform(0.02, 0.03), columns * rng.uniform(0.008, 0.02)
+    cv2.ellipse(inside, (edge, y), (round(out), round(half_height)), 0, 0, 360, 1, -1)
+
+
+def _add_abdomen(rng: np.random.Generator, inside: NDArray[np.uint8], pad: int) -> None:
+    """Skin of the upper abdomen below the breast, at the chest wall, which many MLO views show."""
+    rows, columns = inside.shape[0] - 2 * pad, inside.shape[1] - pad
+    lowest = int(np.flatnonzero(inside[:, pad])[-1])
+    near, far = columns * rng.uniform(0.0, 0.03), columns * rng.uniform(0.04, 0.15)
+    t = np.linspace(0, 1, 20)
+    y = lowest - 0.06 * columns + t * (rows + 2 * pad - lowest + 0.06 * columns)
+    x = pad + near + (far - near) * t ** rng.uniform(0.7, 1.6)
+    _fill(inside, np.vstack([np.c_[x, y], [0.0, y[-1]], [0.0, y[0]]]))
 
 
 def _thickness(rng: np.random.Generator, depth: Field, view: str) -> Field:

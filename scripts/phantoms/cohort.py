@@ -21,9 +21,9 @@ VIEWS = ("CC", "MLO")
 SIDES = ("LEFT", "RIGHT")
 DENSITIES = (1, 2, 3, 4)
 
-# Shape, margins, pathology, BI-RADS assessments. Half are malignant; each shape (with spiculated masses as the fifth) and
-# each margin is a fifth. In the CBIS-DDSM masses, too, spiculated masses are nearly always malignant, irregular ones
-# mostly, and round or oval circumscribed ones mostly benign.
+# Shape, margins, pathology, BI-RADS assessments. Half are malignant; each shape (with spiculated masses as the fifth)
+# and each margin is a fifth. Among the CBIS-DDSM masses, too, spiculated ones are nearly always malignant, irregular
+# ones mostly, and round or oval circumscribed ones seldom.
 MASS_KINDS: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
     ("ROUND", "CIRCUMSCRIBED", "BENIGN", (2, 3)),
     ("ROUND", "CIRCUMSCRIBED", "BENIGN", (3, 4)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -28,26 +30,27 @@ def automatic_exposure(rng: np.random.Generator, attenuation: Field, thickness: 
     """Shift of the characteristic curve that keeps a dense breast from being too bright, with some scatter."""
     flat = attenuation[::4, ::4][thickness[::4, ::4] > 0.8]
     mean = float(flat.mean()) if flat.size else 1.0
-    return 0.5 * (mean - 1.08) + float(rng.normal(0, 0.03))
+    return 0.8 * (mean - 1.04) + float(rng.normal(0, 0.03))
 
 
 def attenuation_step(attenuation: float, contrast: float, exposure: float) -> float:
     """What must be added to an attenuation to raise its grey level by `contrast`, a share of the grey range."""
-    start = float(develop(np.float32(attenuation), exposure))
-    end = min(start + contrast * MAXIMUM, 0.97 * BRIGHTEST)
     middle = MIDDLE + exposure
-    return max(0.0, middle - float(np.log(BRIGHTEST / end - 1)) / STEEPNESS - attenuation)
+    start = BRIGHTEST / (1 + math.exp(-STEEPNESS * (attenuation - middle)))
+    end = min(start + contrast * MAXIMUM, 0.97 * BRIGHTEST)
+    return max(0.0, middle - math.log(BRIGHTEST / end - 1) / STEEPNESS - attenuation)
 
 
 def expose(rng: np.random.Generator, attenuation: Field, exposure: float) -> Field:
-    """Grey levels of the developed film, 0 to 4095, with blur, quantum noise and fog."""
+    """Grey levels of the developed film, 0 to 4095, with blur, noise, fog, and stray light at the chest wall."""
     rows, columns = attenuation.shape
     blurred = cv2.GaussianBlur(attenuation, (0, 0), max(0.4, 0.9 * columns / 800))
     quanta = cv2.GaussianBlur(rng.standard_normal(attenuation.shape, dtype=np.float32), (0, 0), 0.6)
     y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, columns, dtype=np.float32)[None, :]
     fog = 14 + 14 * (x * x + y * y) + 4 * smooth_noise(rng, attenuation.shape, 0.5 * columns)
-    return develop(blurred + 0.012 * quanta, exposure) + fog
+    fog = fog + MAXIMUM * max(0.0, rng.normal(0, 0.04)) * np.exp(-(1 + x) * rng.uniform(20, 80))
+    return develop(blurred + 0.008 * quanta, exposure) + fog
 
 
 def digitise(rng: np.random.Generator, grey: Field) -> NDArray[np.uint16]:

@@ -65,11 +65,10 @@ def generate_phantom(
     attenuation = draw_tissue(stream("tissue"), breast, patient.density)
     exposure = film.automatic_exposure(stream("exposure"), attenuation, breast.thickness)
     masks = _add_lesions(seed, patient, view, breast, attenuation, exposure)
+    grey, inside = film.expose(stream("film"), attenuation, exposure), breast.inside
     if patient.laterality == "RIGHT":
-        attenuation = np.ascontiguousarray(attenuation[:, ::-1])
+        grey, inside = np.ascontiguousarray(grey[:, ::-1]), np.ascontiguousarray(inside[:, ::-1])
         masks = [np.ascontiguousarray(mask[:, ::-1]) for mask in masks]
-    inside = breast.inside if patient.laterality == "LEFT" else np.ascontiguousarray(breast.inside[:, ::-1])
-    grey = film.expose(stream("film"), attenuation, exposure)
     if artifacts:
         air = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
         grey = add_artefacts(stream("artefacts"), grey, air, patient.laterality, view)
@@ -125,11 +124,11 @@ def _place(
         diameter *= 0.85
 
 
-def _overlap(
-    shape: tuple[int, int], side: int, x: int, y: int
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def _overlap(shape: tuple[int, int], side: int, x: int, y: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Where a square patch centred on (x, y) lies in the frame, and the part of the patch that is in the frame."""
     half = side // 2
-    frame = tuple(slice(max(0, at - half), min(length, at + half + 1)) for at, length in zip((y, x), shape, strict=True))
+    frame = tuple(
+        slice(max(0, at - half), min(length, at + half + 1)) for at, length in zip((y, x), shape, strict=True)
+    )
     patch = tuple(slice(s.start - at + half, s.stop - at + half) for s, at in zip(frame, (y, x), strict=True))
     return (frame[0], frame[1]), (patch[0], patch[1])

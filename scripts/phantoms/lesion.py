@@ -17,6 +17,8 @@ from scripts.phantoms.noise import Field, power_law_noise
 ANGLES = np.linspace(0, 2 * np.pi, 360, endpoint=False)
 # Half width of a patch in radii of the mass: room for the longest spicule and for the tissue over an obscured margin.
 PATCH = 2.6
+# Share of the radius over which the thickness rises from the edge: small gives the even disc of a well-defined mass.
+EDGE_RISE = {"CIRCUMSCRIBED": 0.5, "MICROLOBULATED": 0.6, "OBSCURED": 0.6, "SPICULATED": 0.85, "ILL_DEFINED": 0.9}
 # Standard deviation of the blur of the edge, as a share of the radius.
 EDGE_BLUR = {"CIRCUMSCRIBED": 0.02, "MICROLOBULATED": 0.04, "OBSCURED": 0.06, "SPICULATED": 0.09, "ILL_DEFINED": 0.15}
 SUBPIXEL_BITS = 4
@@ -28,7 +30,7 @@ class Mass:
 
     Attributes:
         attenuation: what the mass adds, scaled so that its mean inside the outline is 1, `(side, side)`.
-        mask: the true outline, filled, 0 or 255, `(side, side)`. Of a spiculated mass: the core with the spicules' roots.
+        mask: the true outline, filled, 0 or 255, `(side, side)`. Of a spiculated mass: the core and the roots.
     """
 
     attenuation: Field
@@ -46,13 +48,13 @@ def draw_mass(rng: np.random.Generator, shape: str, margins: str, diameter: floa
     """
     half = math.ceil(PATCH * diameter / 2) + 2
     side = 2 * half + 1
-    spicules = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(10, 22))) if margins == "SPICULATED" else np.empty(0)
+    spicules = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(14, 28))) if margins == "SPICULATED" else np.empty(0)
     outline = _outline(rng, shape, margins, spicules)
     outline *= diameter / np.ptp(outline, axis=0).max()
     outline -= (outline.max(axis=0) + outline.min(axis=0)) / 2
     mask = np.zeros((side, side), np.uint8)
     cv2.fillPoly(mask, [np.round((outline + half) * 2**SUBPIXEL_BITS).astype(np.int32)], 255, shift=SUBPIXEL_BITS)
-    profile = _profile(mask, EDGE_BLUR[margins] * diameter / 2)
+    profile = _profile(mask, EDGE_RISE[margins], EDGE_BLUR[margins] * diameter / 2)
     texture = power_law_noise(rng, mask.shape, 3.0, longest_wave=diameter)
     profile *= 1 + 0.12 * texture
     if margins == "SPICULATED":
@@ -62,9 +64,7 @@ def draw_mass(rng: np.random.Generator, shape: str, margins: str, diameter: floa
     return Mass((profile / profile[mask > 0].mean()).astype(np.float32), mask)
 
 
-def _outline(
-    rng: np.random.Generator, shape: str, margins: str, spicules: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _outline(rng: np.random.Generator, shape: str, margins: str, spicules: NDArray[np.float64]) -> NDArray[np.float64]:
     """Corners `(360, 2)` of the outline as x and y, in units of about one radius, around the origin."""
     waves, stretch = np.zeros_like(ANGLES), 1.0
     if shape == "ROUND":
@@ -82,7 +82,7 @@ def _outline(
         waves = waves + _waves(rng, range(9, 16), 0.03)
     for angle in spicules:
         away = np.angle(np.exp(1j * (ANGLES - angle)))
-        waves = waves + rng.uniform(0.04, 0.2) * np.exp(-np.square(away / 0.1))
+        waves = waves + rng.uniform(0.02, 0.14) * np.exp(-np.square(away / 0.07))
     radius = np.maximum(1 + waves, 0.35)
     turn = rng.uniform(0, np.pi)
     x, y = stretch * radius * np.cos(ANGLES), radius * np.sin(ANGLES)
@@ -97,11 +97,11 @@ def _waves(rng: np.random.Generator, orders: range, spread: float) -> NDArray[np
     return total * spread / total.std()
 
 
-def _profile(mask: NDArray[np.uint8], blur: float) -> Field:
+def _profile(mask: NDArray[np.uint8], rise: float, blur: float) -> Field:
     """Thickness of a rounded body over the mask: steep at the edge, flat in the middle, 1 at most."""
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    rise = np.minimum(depth / (0.85 * depth.max()), 1)
-    return np.asarray(cv2.GaussianBlur(np.sqrt(1 - np.square(1 - rise)), (0, 0), max(0.5, blur)))
+    climb = np.minimum(depth / (rise * depth.max()), 1)
+    return np.asarray(cv2.GaussianBlur(np.sqrt(1 - np.square(1 - climb)), (0, 0), max(0.5, blur)))
 
 
 def _spicules(rng: np.random.Generator, angles: NDArray[np.float64], side: int, radius: float) -> Field:

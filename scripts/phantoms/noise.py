@@ -59,7 +59,8 @@ def level_lines(field: Field, width: float) -> Field:
     The crossings of a random field close around its blobs, as the connective tissue closes around the fat lobules.
     """
     slope = cv2.magnitude(
-        cv2.Sobel(field, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8), cv2.Sobel(field, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+        cv2.Sobel(field, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8),
+        cv2.Sobel(field, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8),
     )
     distance = field / (slope + np.float32(1e-4)) / np.float32(width)
     return np.asarray(np.exp(-distance * distance))
