@@ -90,7 +90,7 @@ def _outline_cc(
     points: list[tuple[float, float]] = []
     for sign, extent in ((-1.0, half[0]), (1.0, half[1])):
         angles = np.deg2rad([22.0, 45.0, 66.0])
-        blunt = rng.uniform(0.74, 1.0)
+        blunt = rng.uniform(0.8, 1.3)
         side = [(reach * np.cos(a) ** blunt, centre + sign * extent * np.sin(a)) for a in angles]
         flare = rng.uniform(1.0, 1.22)
         side.append((-0.08 * columns, centre + sign * extent * flare))
@@ -112,7 +112,7 @@ def _outline_mlo(
     rise = np.sin(0.5 * np.pi * shares) ** rng.uniform(1.2, 1.8)
     upper_x = top + (reach - top) * rise - waist * np.sin(np.pi * np.minimum(shares / 0.7, 1)) ** 2
     upper_y = -0.1 * rows + shares * (nipple_y + 0.1 * rows)
-    blunt = rng.uniform(0.62, 0.85)
+    blunt = rng.uniform(0.62, 0.95)
     angles = np.deg2rad([24.0, 46.0, 66.0])
     lower_x = reach * np.cos(angles) ** blunt
     lower_y = nipple_y + below * np.sin(angles)
@@ -157,7 +157,7 @@ def _add_abdomen(rng: np.random.Generator, inside: NDArray[np.uint8], pad: int) 
 def _thickness(rng: np.random.Generator, depth: Field, view: str) -> Field:
     """Flat under the paddle; towards the skin the breast bulges freely, nearly as a circle."""
     rows, columns = depth.shape
-    roll_off = columns * rng.uniform(0.13, 0.22)
+    roll_off = columns * rng.uniform(0.1, 0.2)
     free = np.minimum(depth / np.float32(roll_off), 1)
     profile = np.sqrt(1 - (1 - free) ** 2)
     y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]

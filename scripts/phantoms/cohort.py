@@ -50,9 +50,12 @@ MASS_KINDS: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
 LESION_COUNTS = (1, 1, 1, 1, 1, 1, 2, 3)
 
 # Measured on the masses of the CBIS-DDSM training set: longer side of the lesion's box as a share of the image's width,
-# and mean grey level inside minus mean in a ring around, as a share of the grey range; both close to log-normal.
-DIAMETER_MEDIAN, DIAMETER_SPREAD, DIAMETER_LIMITS = 0.104, 0.41, (0.045, 0.24)
-CONTRAST_MEDIAN, CONTRAST_SPREAD, CONTRAST_LIMITS = 0.078, 0.5, (0.025, 0.22)
+# by margins, and mean grey level inside minus mean in a ring around, as a share of the grey range; all close to log-normal.
+DIAMETER_MEDIAN = {
+    "CIRCUMSCRIBED": 0.085, "OBSCURED": 0.1, "MICROLOBULATED": 0.105, "ILL_DEFINED": 0.115, "SPICULATED": 0.125,
+}  # fmt: skip
+DIAMETER_SPREAD, DIAMETER_LIMITS = 0.38, (0.045, 0.24)
+CONTRAST_MEDIAN, CONTRAST_SPREAD, CONTRAST_LIMITS = 0.078, 0.5, (0.025, 0.18)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def _draw_lesion(rng: np.random.Generator, kind: tuple[str, str, str, tuple[int,
         pathology=pathology,
         birads=int(rng.choice(assessments)),
         subtlety=1 + int(np.searchsorted((0.03, 0.042, 0.058, 0.08), contrast)),
-        diameter=_log_normal(rng, DIAMETER_MEDIAN, DIAMETER_SPREAD, DIAMETER_LIMITS),
+        diameter=_log_normal(rng, DIAMETER_MEDIAN[margins], DIAMETER_SPREAD, DIAMETER_LIMITS),
         contrast=contrast,
         distance=float(rng.uniform(0.25, 0.8)),
     )

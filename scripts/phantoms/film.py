@@ -30,14 +30,17 @@ def automatic_exposure(rng: np.random.Generator, attenuation: Field, thickness: 
     """Shift of the characteristic curve that keeps a dense breast from being too bright, with some scatter."""
     flat = attenuation[::4, ::4][thickness[::4, ::4] > 0.8]
     mean = float(flat.mean()) if flat.size else 1.0
-    return 0.8 * (mean - 1.04) + float(rng.normal(0, 0.03))
+    return 0.92 * (mean - 1.05) + float(rng.normal(0, 0.03))
 
 
 def attenuation_step(attenuation: float, contrast: float, exposure: float) -> float:
-    """What must be added to an attenuation to raise its grey level by `contrast`, a share of the grey range."""
+    """What must be added to an attenuation to raise its grey level by `contrast`, a share of the grey range.
+
+    Less is added where the film would come near its brightest level.
+    """
     middle = MIDDLE + exposure
     start = BRIGHTEST / (1 + math.exp(-STEEPNESS * (attenuation - middle)))
-    end = min(start + contrast * MAXIMUM, 0.97 * BRIGHTEST)
+    end = min(start + contrast * MAXIMUM, 0.88 * BRIGHTEST)
     return max(0.0, middle - math.log(BRIGHTEST / end - 1) / STEEPNESS - attenuation)
 
 

@@ -87,7 +87,7 @@ def _add_lesions(
         mask = np.zeros(attenuation.shape, np.uint8)
         frame, patch = _overlap(attenuation.shape, mass.mask.shape[0], x, y)
         mask[frame] = mass.mask[patch]
-        around = float(attenuation[mask > 0].mean())
+        around = max(float(attenuation[mask > 0].mean()), 0.95)
         attenuation[frame] += mass.attenuation[patch] * film.attenuation_step(around, lesion.contrast, exposure)
         taken |= mask
         masks.append(mask)
@@ -116,7 +116,7 @@ def _place(
         y = rng.integers(0, rows, 400)
         to_frame = np.minimum.reduce([x, columns - 1 - x, y, rows - 1 - y])
         fits = (breast.depth[y, x] > room + 0.02 * columns) & (to_frame > room + frame_room)
-        fits &= (breast.pectoral[y, x] < 0.05) & (free[y, x] > 1.3 * room)
+        fits &= (breast.pectoral[y, x] < 0.05) & (breast.thickness[y, x] > 0.8) & (free[y, x] > 1.3 * room)
         if fits.any():
             miss = np.abs(np.hypot(x - breast.nipple[0], y - breast.nipple[1]) - wanted)
             best = int(np.argmin(np.where(fits, miss, np.inf)))

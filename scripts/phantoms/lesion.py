@@ -18,9 +18,9 @@ ANGLES = np.linspace(0, 2 * np.pi, 360, endpoint=False)
 # Half width of a patch in radii of the mass: room for the longest spicule and for the tissue over an obscured margin.
 PATCH = 2.6
 # Share of the radius over which the thickness rises from the edge: small gives the even disc of a well-defined mass.
-EDGE_RISE = {"CIRCUMSCRIBED": 0.5, "MICROLOBULATED": 0.6, "OBSCURED": 0.6, "SPICULATED": 0.85, "ILL_DEFINED": 0.9}
+EDGE_RISE = {"CIRCUMSCRIBED": 0.7, "MICROLOBULATED": 0.7, "OBSCURED": 0.6, "SPICULATED": 0.85, "ILL_DEFINED": 0.9}
 # Standard deviation of the blur of the edge, as a share of the radius.
-EDGE_BLUR = {"CIRCUMSCRIBED": 0.02, "MICROLOBULATED": 0.04, "OBSCURED": 0.06, "SPICULATED": 0.09, "ILL_DEFINED": 0.15}
+EDGE_BLUR = {"CIRCUMSCRIBED": 0.03, "MICROLOBULATED": 0.04, "OBSCURED": 0.06, "SPICULATED": 0.09, "ILL_DEFINED": 0.15}
 SUBPIXEL_BITS = 4
 
 
@@ -72,10 +72,14 @@ def _outline(rng: np.random.Generator, shape: str, margins: str, spicules: NDArr
     elif shape == "OVAL":
         waves, stretch = _waves(rng, range(2, 6), 0.025), rng.uniform(1.3, 1.75)
     elif shape == "LOBULATED":
+        # The outer rim of a few overlapping discs.
         lobes = int(rng.integers(3, 5))
-        depth = rng.uniform(0.09, 0.15) * (1 + 0.5 * _waves(rng, range(1, 3), 1.0))
-        waves = depth * np.cos(lobes * ANGLES + rng.uniform(0, 2 * np.pi)) + _waves(rng, range(2, 7), 0.03)
-        stretch = rng.uniform(1.05, 1.35)
+        towards = (np.arange(lobes) + rng.uniform(-0.3, 0.3, lobes)) * 2 * np.pi / lobes
+        offset, size = rng.uniform(0.3, 0.6, lobes), rng.uniform(0.45, 0.75, lobes)
+        aside = offset * np.sin(ANGLES[:, None] - towards)
+        reach = offset * np.cos(ANGLES[:, None] - towards) + np.sqrt(np.maximum(size**2 - aside**2, 0))
+        waves = np.maximum(reach.max(axis=1), 0.5) - 1 + _waves(rng, range(2, 7), 0.02)
+        stretch = rng.uniform(1.0, 1.3)
     elif shape == "IRREGULAR":
         waves, stretch = _waves(rng, range(2, 11), rng.uniform(0.11, 0.16)), rng.uniform(1.0, 1.4)
     if margins == "MICROLOBULATED":

@@ -18,6 +18,8 @@ EXPONENT = 3.0
 DENSE_SHARE = {1: (0.03, 0.1), 2: (0.14, 0.28), 3: (0.28, 0.42), 4: (0.42, 0.58)}
 # Attenuation of glandular tissue above that of fat.
 GLAND_CONTRAST = {1: (0.1, 0.18), 2: (0.2, 0.32), 3: (0.3, 0.46), 4: (0.36, 0.5)}
+# Mean and inverse standard deviation of the absolute value of a standard normal variable.
+CREST_MEAN, CREST_SCALE = math.sqrt(2 / math.pi), 1 / math.sqrt(1 - 2 / math.pi)
 # What varies slowly is drawn at a quarter of the resolution.
 COARSE = 4
 
@@ -45,13 +47,13 @@ def _draw_inner_tissue(rng: np.random.Generator, breast: Breast, density: int) -
     shape, columns = breast.depth.shape, breast.frame_columns
     isotropic = power_law_noise(rng, shape, EXPONENT, longest_wave=0.3 * columns)
     sheets, web = _fibres(rng, breast)
-    texture = 0.7 * isotropic + 0.7 * sheets
+    texture = 0.6 * isotropic + 0.8 * sheets
     gland = _glandular_share(rng, breast, texture, density)
     patchy = np.clip(0.6 + 0.5 * smooth_noise(rng, shape, 0.12 * columns), 0, 1.8)
     strands = _strands(rng, breast)
     contrast = rng.uniform(*GLAND_CONTRAST[density])
-    inner = gland * (contrast + 0.024 * texture) + 0.012 * texture
-    inner += web * patchy * (0.03 + 0.025 * gland) + 0.1 * strands
+    inner = gland * (contrast + 0.03 * texture) + 0.012 * texture
+    inner += web * patchy * (0.028 + 0.028 * gland) + 0.13 * strands
     skin = 0.08 * np.exp(-np.square(breast.depth / (0.006 * columns) - 1))
     attenuation = breast.thickness * (1 + inner) + skin * (breast.depth > 0)
     return _add_pectoral(rng, breast, attenuation)
@@ -76,12 +78,13 @@ def _fibres(rng: np.random.Generator, breast: Breast) -> tuple[Field, Field]:
         bend = smooth_noise(rng, shape, 0.3 * columns) * (0.01 * columns)
         along_bent, across_bent = x + bend, across + slope * x - bend
         tile = (rows // 2, width)
-        layered = power_law_noise(rng, tile, EXPONENT, longest_wave=0.15 * columns, elongation=2.0)
+        layered = power_law_noise(rng, tile, EXPONENT + 0.4, longest_wave=0.25 * columns, elongation=2.5)
         lobules = power_law_noise(rng, tile, 4.0, longest_wave=0.08 * columns, elongation=2.0)
         warped = cv2.remap(
             cv2.merge([layered, lobules]), along_bent, across_bent, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
         )
-        sheets += warped[..., 0]
+        # Folded at zero, the field has sharp bright crests, as sheets of tissue seen edge on.
+        sheets += CREST_SCALE * (CREST_MEAN - np.abs(warped[..., 0]))
         fibres += level_lines(warped[..., 1], 0.0016 * columns)
     return sheets * math.sqrt(0.5), fibres
 
@@ -104,40 +107,54 @@ def _glandular_share(rng: np.random.Generator, breast: Breast, texture: Field, d
     away_from_skin = np.clip(depth / subcutaneous, 0, 1)
     near_nipple = np.exp(-np.square(away / 0.15))
     plan = -1.2 * np.square(aside) - 4.0 * np.square(behind) + 0.8 * near_nipple
-    plan += 0.9 * smooth_noise(rng, depth.shape, 0.45 * columns / COARSE)
-    plan += 2.5 * (np.maximum(away_from_skin, near_nipple) - 1) - 2.5 * cv2.GaussianBlur(
+    plan += 0.7 * smooth_noise(rng, depth.shape, 0.45 * columns / COARSE)
+    plan += 0.12 * smooth_noise(rng, depth.shape, 0.12 * columns / COARSE)
+    plan += 2.5 * (np.maximum(away_from_skin, near_nipple) - 1) - 1.5 * cv2.GaussianBlur(
         pectoral, (0, 0), 0.02 * columns / COARSE
     )
     share = rng.uniform(*DENSE_SHARE[density])
-    threshold = np.quantile((plan + 0.32 * texture[::COARSE, ::COARSE])[depth > 0], 1 - share)
+    threshold = np.quantile((plan + 0.22 * texture[::COARSE, ::COARSE])[depth > 0], 1 - share)
     plan = cv2.resize(plan - float(threshold), (width, rows), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(0.5 + 0.5 * np.tanh((plan + 0.32 * texture) / rng.uniform(1.2, 2.0)))
+    return np.asarray(0.5 + 0.5 * np.tanh((plan + 0.22 * texture) / rng.uniform(1.2, 1.9)))
 
 
 def _strands(rng: np.random.Generator, breast: Breast) -> Field:
     """Single ligaments and vessels: thin curves that run roughly towards the nipple, brightest in their middle."""
     rows, width = breast.depth.shape
-    count, steps = int(rng.integers(250, 500)), 24
+    count, steps = int(rng.integers(300, 600)), 24
     scale = breast.frame_columns / 800
     x = rng.uniform(-0.1, 1.0, count) * breast.reach
     y = rng.uniform(0, rows, count)
     length = rng.uniform(40, 260, count) * scale / steps
     wander = np.cumsum(rng.normal(0, 0.09, (steps, count)), axis=0) + rng.normal(0, 0.35, count)
     path = np.empty((steps, count, 2))
+    # Near the skin they run along it, deeper they run towards the nipple.
+    depth = cv2.GaussianBlur(breast.depth[::COARSE, ::COARSE], (0, 0), 0.02 * breast.frame_columns / COARSE)
+    slope_y, slope_x = np.gradient(depth)
+    superficial = np.exp(-depth / (0.12 * breast.frame_columns))
     for step in range(steps):
         path[step] = np.c_[x, y]
-        aim = np.arctan2(breast.nipple[1] - y, breast.nipple[0] + 0.5 * breast.reach - x) + wander[step]
+        at = (
+            np.clip(y / COARSE, 0, depth.shape[0] - 1).astype(int),
+            np.clip(x / COARSE, 0, depth.shape[1] - 1).astype(int),
+        )
+        to_x, to_y = breast.nipple[0] + 0.5 * breast.reach - x, breast.nipple[1] - y
+        along = np.sign(to_y * slope_x[at] - to_x * slope_y[at])
+        norm = np.hypot(to_x, to_y) + 1e-6
+        aim_x = to_x / norm * (1 - superficial[at]) - 1.5 * along * slope_y[at] / COARSE * superficial[at]
+        aim_y = to_y / norm * (1 - superficial[at]) + 1.5 * along * slope_x[at] / COARSE * superficial[at]
+        aim = np.arctan2(aim_y, aim_x) + wander[step]
         x, y = x + length * np.cos(aim), y + length * np.sin(aim)
     canvas = np.zeros((rows, width), np.uint8)
-    brightness = rng.beta(1.2, 3.0, count)
-    broad = np.where(rng.random(count) < 0.05, 3, 1) * max(1.0, scale)
+    brightness = rng.beta(1.2, 3.5, count)
+    vessel = rng.random(count) < 0.06
+    brightness[vessel] *= 0.6
     corners = np.ascontiguousarray(np.round(path * 2**4).astype(np.int32).transpose(1, 0, 2))
     for i in np.argsort(brightness):
-        for first, share in ((0, 0.35), (4, 0.7), (8, 1.0), (16, 0.6)):
-            part = corners[i, first : first + 9]
-            cv2.polylines(
-                canvas, [part], False, int(255 * brightness[i] * share), int(max(1, broad[i])), cv2.LINE_AA, shift=4
-            )
+        for first, last, share in ((0, 24, 0.3), (3, 20, 0.65), (6, 16, 1.0)):
+            wide = 3 if vessel[i] and first else 1
+            level, thick = int(255 * brightness[i] * share), max(1, round(wide * scale))
+            cv2.polylines(canvas, [corners[i, first:last]], False, level, thick, cv2.LINE_AA, shift=4)
     return cv2.GaussianBlur(canvas, (0, 0), max(0.5, 0.7 * scale)).astype(np.float32) / 255
 
 
