@@ -50,12 +50,12 @@ MASS_KINDS: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
 LESION_COUNTS = (1, 1, 1, 1, 1, 1, 2, 3)
 
 # Measured on the masses of the CBIS-DDSM training set: longer side of the lesion's box as a share of the image's width,
-# by margins, and mean grey level inside minus mean in a ring around, as a share of the grey range; all close to log-normal.
+# by margins, and mean grey level inside minus mean in a ring around, as a share of the grey range. Nearly log-normal.
 DIAMETER_MEDIAN = {
     "CIRCUMSCRIBED": 0.085, "OBSCURED": 0.1, "MICROLOBULATED": 0.105, "ILL_DEFINED": 0.115, "SPICULATED": 0.125,
 }  # fmt: skip
 DIAMETER_SPREAD, DIAMETER_LIMITS = 0.38, (0.045, 0.24)
-CONTRAST_MEDIAN, CONTRAST_SPREAD, CONTRAST_LIMITS = 0.078, 0.5, (0.025, 0.18)
+CONTRAST_MEDIAN, CONTRAST_SPREAD, CONTRAST_LIMITS = 0.083, 0.5, (0.025, 0.18)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def automatic_exposure(rng: np.random.Generator, attenuation: Field, thickness: 
     """Shift of the characteristic curve that keeps a dense breast from being too bright, with some scatter."""
     flat = attenuation[::4, ::4][thickness[::4, ::4] > 0.8]
     mean = float(flat.mean()) if flat.size else 1.0
-    return 0.92 * (mean - 1.05) + float(rng.normal(0, 0.03))
+    return 0.92 * (mean - 1.04) + float(rng.normal(0, 0.06))
 
 
 def attenuation_step(attenuation: float, contrast: float, exposure: float) -> float:

@@ -86,7 +86,7 @@ def _outline(rng: np.random.Generator, shape: str, margins: str, spicules: NDArr
         waves = waves + _waves(rng, range(9, 16), 0.03)
     for angle in spicules:
         away = np.angle(np.exp(1j * (ANGLES - angle)))
-        waves = waves + rng.uniform(0.02, 0.14) * np.exp(-np.square(away / 0.07))
+        waves = waves + rng.uniform(0.0, 0.1) * np.exp(-np.square(away / 0.06))
     radius = np.maximum(1 + waves, 0.35)
     turn = rng.uniform(0, np.pi)
     x, y = stretch * radius * np.cos(ANGLES), radius * np.sin(ANGLES)
@@ -97,7 +97,7 @@ def _waves(rng: np.random.Generator, orders: range, spread: float) -> NDArray[np
     """Smooth random function of the angle with the given standard deviation; the lower orders are the stronger."""
     total = np.zeros_like(ANGLES)
     for order in orders:
-        total += rng.standard_normal() / order * np.cos(order * ANGLES + rng.uniform(0, 2 * np.pi))
+        total += rng.standard_normal() / order**1.5 * np.cos(order * ANGLES + rng.uniform(0, 2 * np.pi))
     return total * spread / total.std()
 
 
@@ -113,7 +113,7 @@ def _spicules(rng: np.random.Generator, angles: NDArray[np.float64], side: int, 
     canvas = np.zeros((side, side), np.uint8)
     middle = side // 2
     for angle in angles:
-        length, bend = radius * rng.uniform(0.6, 1.5), rng.normal(0, 0.25)
+        length, bend = radius * rng.uniform(0.7, 1.8), rng.normal(0, 0.3)
         brightness = rng.uniform(0.35, 0.9)
         steps = np.linspace(0, 1, 13)
         away = 0.5 * radius + steps * length
@@ -121,12 +121,12 @@ def _spicules(rng: np.random.Generator, angles: NDArray[np.float64], side: int, 
         path = middle + np.c_[away * np.cos(aim), away * np.sin(aim)]
         corners = np.round(path * 2**SUBPIXEL_BITS).astype(np.int32)
         for first in (9, 6, 3, 0):
-            width = max(1, round(0.09 * radius * (1 - first / 12)))
+            width = max(1, round(0.07 * radius * (1 - first / 12)))
             level = int(255 * brightness * (1 - first / 12))
             part = np.ascontiguousarray(corners[first : first + 4])
             cv2.polylines(canvas, [part], False, level, width, cv2.LINE_AA, shift=SUBPIXEL_BITS)
     blurred = cv2.GaussianBlur(canvas, (0, 0), max(0.6, 0.03 * radius))
-    return blurred.astype(np.float32) * np.float32(0.55 / 255)
+    return blurred.astype(np.float32) * np.float32(1 / 255)
 
 
 def _obscure(rng: np.random.Generator, profile: Field, texture: Field, radius: float) -> Field:

@@ -17,7 +17,7 @@ EXPONENT = 3.0
 # Share of the breast that is dense, by ACR density class: the middle of each quarter that the classes stand for.
 DENSE_SHARE = {1: (0.03, 0.1), 2: (0.14, 0.28), 3: (0.28, 0.42), 4: (0.42, 0.58)}
 # Attenuation of glandular tissue above that of fat.
-GLAND_CONTRAST = {1: (0.1, 0.18), 2: (0.2, 0.32), 3: (0.3, 0.46), 4: (0.36, 0.5)}
+GLAND_CONTRAST = {1: (0.1, 0.18), 2: (0.2, 0.32), 3: (0.27, 0.41), 4: (0.31, 0.45)}
 # Mean and inverse standard deviation of the absolute value of a standard normal variable.
 CREST_MEAN, CREST_SCALE = math.sqrt(2 / math.pi), 1 / math.sqrt(1 - 2 / math.pi)
 # What varies slowly is drawn at a quarter of the resolution.
@@ -52,8 +52,8 @@ def _draw_inner_tissue(rng: np.random.Generator, breast: Breast, density: int) -
     patchy = np.clip(0.6 + 0.5 * smooth_noise(rng, shape, 0.12 * columns), 0, 1.8)
     strands = _strands(rng, breast)
     contrast = rng.uniform(*GLAND_CONTRAST[density])
-    inner = gland * (contrast + 0.03 * texture) + 0.012 * texture
-    inner += web * patchy * (0.028 + 0.028 * gland) + 0.13 * strands
+    inner = gland * (contrast + 0.03 * texture) + 0.016 * texture
+    inner += web * patchy * (0.022 + 0.022 * gland) + strands * (0.11 + 0.13 * gland)
     skin = 0.08 * np.exp(-np.square(breast.depth / (0.006 * columns) - 1))
     attenuation = breast.thickness * (1 + inner) + skin * (breast.depth > 0)
     return _add_pectoral(rng, breast, attenuation)
@@ -126,7 +126,7 @@ def _strands(rng: np.random.Generator, breast: Breast) -> Field:
     x = rng.uniform(-0.1, 1.0, count) * breast.reach
     y = rng.uniform(0, rows, count)
     length = rng.uniform(40, 260, count) * scale / steps
-    wander = np.cumsum(rng.normal(0, 0.09, (steps, count)), axis=0) + rng.normal(0, 0.35, count)
+    wander = np.cumsum(rng.normal(0, 0.13, (steps, count)), axis=0) + rng.normal(0, 0.35, count)
     path = np.empty((steps, count, 2))
     # Near the skin they run along it, deeper they run towards the nipple.
     depth = cv2.GaussianBlur(breast.depth[::COARSE, ::COARSE], (0, 0), 0.02 * breast.frame_columns / COARSE)
@@ -146,7 +146,7 @@ def _strands(rng: np.random.Generator, breast: Breast) -> Field:
         aim = np.arctan2(aim_y, aim_x) + wander[step]
         x, y = x + length * np.cos(aim), y + length * np.sin(aim)
     canvas = np.zeros((rows, width), np.uint8)
-    brightness = rng.beta(1.2, 3.5, count)
+    brightness = rng.beta(1.0, 3.5, count)
     vessel = rng.random(count) < 0.06
     brightness[vessel] *= 0.6
     corners = np.ascontiguousarray(np.round(path * 2**4).astype(np.int32).transpose(1, 0, 2))
@@ -155,7 +155,7 @@ def _strands(rng: np.random.Generator, breast: Breast) -> Field:
             wide = 3 if vessel[i] and first else 1
             level, thick = int(255 * brightness[i] * share), max(1, round(wide * scale))
             cv2.polylines(canvas, [corners[i, first:last]], False, level, thick, cv2.LINE_AA, shift=4)
-    return cv2.GaussianBlur(canvas, (0, 0), max(0.5, 0.7 * scale)).astype(np.float32) / 255
+    return cv2.GaussianBlur(canvas, (0, 0), max(0.4, 0.5 * scale)).astype(np.float32) / 255
 
 
 def _add_pectoral(rng: np.random.Generator, breast: Breast, attenuation: Field) -> Field:
