@@ -22,10 +22,10 @@ def add_artefacts(rng: np.random.Generator, grey: Field, air: Field, laterality:
         laterality: `LEFT` or `RIGHT`, written on the marker.
         view: `CC` or `MLO`, written on the marker.
     """
-    marked = _add_marker(rng, grey, air, f"{laterality[0]}{view}" if rng.random() < 0.5 else f"{laterality[0]} {view}")
     if rng.random() < 0.6:
-        marked = _add_tape(rng, marked, air)
-    return _add_dust(rng, _add_border(rng, marked))
+        grey = _add_tape(rng, grey, air)
+    text = f"{laterality[0]}{view}" if rng.random() < 0.5 else f"{laterality[0]} {view}"
+    return _add_dust(rng, _add_border(rng, _add_marker(rng, grey, air, text)))
 
 
 def _paste(grey: Field, patch: Field, opacity: Field, centre: tuple[int, int], angle: float) -> Field:

@@ -57,12 +57,16 @@ def compare(real: str, output: str, patients: int = 100, seed: int = 0, mammogra
         mammograms: number of real mammograms to measure.
 
     Raises:
-        InputError: if the real folder has no manifest or an image of it cannot be read.
+        InputError: if the real folder has no manifest, an image cannot be read, or there are too few to measure.
     """
     samples = {
         "CBIS-DDSM": _measure_all(_read_real(Path(str(real)), mammograms, seed)),
         "phantoms": _measure_all(_draw_phantoms(patients, seed)),
     }
+    for name, sample in samples.items():
+        for density in DENSITIES:
+            if not sample.spectra[density]:
+                raise InputError(f"{name}: no breast of density {density} is large enough to measure; ask for more")
     folder = Path(str(output))
     folder.mkdir(parents=True, exist_ok=True)
     _plot(samples, folder / "phantoms_comparison.png")

@@ -51,7 +51,7 @@ def expose(rng: np.random.Generator, attenuation: Field, exposure: float) -> Fie
     quanta = cv2.GaussianBlur(rng.standard_normal(attenuation.shape, dtype=np.float32), (0, 0), 0.6)
     y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, columns, dtype=np.float32)[None, :]
-    fog = 14 + 14 * (x * x + y * y) + 4 * smooth_noise(rng, attenuation.shape, 0.5 * columns)
+    fog = 14 + 14 * (x * x + y * y) + 2 * smooth_noise(rng, attenuation.shape, 0.5 * columns)
     fog = fog + MAXIMUM * max(0.0, rng.normal(0, 0.04)) * np.exp(-(1 + x) * rng.uniform(20, 80))
     return develop(blurred + 0.008 * quanta, exposure) + fog
 

@@ -126,7 +126,7 @@ def _strands(rng: np.random.Generator, breast: Breast) -> Field:
     x = rng.uniform(-0.1, 1.0, count) * breast.reach
     y = rng.uniform(0, rows, count)
     length = rng.uniform(40, 260, count) * scale / steps
-    wander = np.cumsum(rng.normal(0, 0.13, (steps, count)), axis=0) + rng.normal(0, 0.35, count)
+    wander = np.cumsum(rng.normal(0, 0.1, (steps, count)), axis=0) + rng.normal(0, 0.35, count)
     path = np.empty((steps, count, 2))
     # Near the skin they run along it, deeper they run towards the nipple.
     depth = cv2.GaussianBlur(breast.depth[::COARSE, ::COARSE], (0, 0), 0.02 * breast.frame_columns / COARSE)
