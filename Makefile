@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m scripts demo
+	$(BIN)/python -m scripts demo $(DEMO_FLAGS)
 
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest

@@ -19,12 +19,13 @@ SPLIT = "patient"
 RUN = "demo"
 
 
-def demo(output_dir: str = "demo", patients: int = 120, seed: int = 0) -> None:
+def demo(output_dir: str = "demo", patients: int = 120, epochs: int = 16, seed: int = 0) -> None:
     """Phantoms, preparation, training, evaluation, inference and a picture, each by the command that a user would run.
 
     Args:
         output_dir: holds everything that the demo makes. A repetition keeps the phantoms and trains anew.
         patients: how many phantoms; each gives two mammograms.
+        epochs: of the training.
         seed: of the phantoms and of the training.
     """
     folder = Path(output_dir).resolve()
@@ -34,7 +35,8 @@ def demo(output_dir: str = "demo", patients: int = 120, seed: int = 0) -> None:
     configs = [str(CONFIGS / name) for name in ("train.json", "demo.json")]
     bundle = ["monai.bundle", "run"]
     where = ["--dataset_dir", dataset, "--bundle_root", ROOT / "bundle"]
-    launch = ["--config_file", str(configs), "--output_dir", runs, "--run_name", run.name, "--seed", seed, *where]
+    launch = ["--config_file", str(configs), "--output_dir", runs, "--run_name", run.name, *where]
+    launch += ["--epochs", epochs, "--seed", seed]
     stages: list[tuple[str, Sequence[object]]] = [
         (
             "Synthetic mammograms",
