@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Threads that wait for each other must not keep a shared machine's cores busy.
+export OMP_WAIT_POLICY := PASSIVE
+
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.installed

@@ -19,7 +19,7 @@ SPLIT = "patient"
 RUN = "demo"
 
 
-def demo(output_dir: str = "demo", patients: int = 120, epochs: int = 16, seed: int = 0) -> None:
+def demo(output_dir: str = "demo", patients: int = 120, epochs: int = 12, seed: int = 0) -> None:
     """Phantoms, preparation, training, evaluation, inference and a picture, each by the command that a user would run.
 
     Args:
