@@ -13,6 +13,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from custom.errors import InputError, report_input_errors
 from scripts.phantoms import phantoms
+from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
 
 
@@ -44,7 +45,7 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
 
 VERBS = {
     "phantoms": checked(phantoms),
-    "prepare": {"manifest": checked(prepare_manifest)},
+    "prepare": {"inbreast": checked(prepare_inbreast), "manifest": checked(prepare_manifest)},
 }
 
 

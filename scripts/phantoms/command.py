@@ -14,10 +14,12 @@ from tqdm import tqdm
 from custom.errors import InputError
 from scripts.phantoms.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.phantoms.generate import Phantom, generate_phantom
-from scripts.phantoms.layouts import LAYOUTS, write_bytes
+from scripts.phantoms.inbreast import write_inbreast
+from scripts.phantoms.layouts import Layout, write_bytes, write_manifest
 
 T = TypeVar("T", int, str)
 
+LAYOUTS: dict[str, Layout] = {"inbreast": write_inbreast, "manifest": write_manifest}
 RECORD = "phantoms.json"
 SIZE_LIMITS = (160, 8192)
 MOST_PATIENTS = 99999
@@ -57,7 +59,7 @@ def phantoms(
 
     Args:
         output_dir: new or empty folder, or one that holds phantoms of the same settings.
-        layout: folder layout: manifest.
+        layout: folder layout: inbreast (raw DICOM tree), manifest.
         patients: number of patients, each with one breast seen in all views.
         seed: seed of all random numbers, 0 or more.
         image_size: "[columns,rows]" in pixels.
