@@ -36,7 +36,9 @@ def write_inbreast_datalist(table: Path, folder: Path) -> Path:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         rows, heading = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: cannot be read ({error}); expected a CSV table of the images with masses") from error
+        raise InputError(
+            f"{table}: cannot be read ({error}); expected a CSV table of the images with masses"
+        ) from error
     missing = [column for column in COLUMNS if column not in heading]
     if missing:
         raise InputError(f"{table}: column {', '.join(missing)} is missing; expected {', '.join(COLUMNS)}")

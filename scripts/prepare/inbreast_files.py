@@ -176,6 +176,13 @@ def rasterise(points: Sequence[tuple[float, float]], shape: tuple[int, int]) -> 
     size = np.array(shape)
     # A corner further off than the image is long would overflow OpenCV's fixed-point numbers.
     corners = np.clip(np.array(points), -size, 2 * size)
-    mask = np.zeros(shape[::-1], np.uint8)
-    cv2.fillPoly(mask, [np.rint(corners * 2**_SHIFT).astype(np.int32)], 1, shift=_SHIFT)
-    return mask.T > 0
+    low, high = np.floor(corners.min(axis=0)).astype(int) - 1, np.ceil(corners.max(axis=0)).astype(int) + 2
+    # Drawn whole and cut afterwards: fillPoly itself bends the edges that it cuts.
+    drawn = np.zeros((high - low)[::-1], np.uint8)
+    cv2.fillPoly(drawn, [np.rint((corners - low) * 2**_SHIFT).astype(np.int32)], 1, shift=_SHIFT)
+    start, stop = np.clip(low, 0, size), np.clip(high, 0, size)
+    mask = np.zeros(shape, bool)
+    mask[start[0] : stop[0], start[1] : stop[1]] = drawn.T[
+        start[0] - low[0] : stop[0] - low[0], start[1] - low[1] : stop[1] - low[1]
+    ]
+    return mask
