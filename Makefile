@@ -2,7 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test lint clean
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m scripts demo $(DEMO_FLAGS)
 
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest

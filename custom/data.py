@@ -18,7 +18,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from tqdm import tqdm
 
 from custom.errors import InputError, find_input_error
-from custom.reader import MammogramReader
+from custom.reader import read_pixels
 from custom.transforms import mask_box
 
 # MONAI marks its traced transforms with TraceKeys and keeps numpy arrays in the metadata; without leave for both,
@@ -121,9 +121,7 @@ def boxed_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _box_of_mask(file: str) -> list[int]:
-    reader = MammogramReader()
-    mask, _ = reader.get_data(reader.read(file))
-    box = mask_box(mask[None])
+    box = mask_box(read_pixels(file)[None])
     if box is None:
         raise InputError(
             f"{file}: the mask is empty; expected the pixels of a lesion: give the lesion a `box` or a mask"

@@ -101,6 +101,11 @@ def _plane(path: Path, pixels: np.ndarray) -> np.ndarray:
     return pixels.reshape(pixels.shape[:2])
 
 
+def read_pixels(file: PathLike | str) -> np.ndarray:
+    """The float32 array `(X, Y)` of one file, as `MammogramReader` gives it; raises `InputError` as that does."""
+    return MammogramReader().get_data(file)[0]
+
+
 def _metadata(shape: tuple[int, ...], spacing: Sequence[float], affine: np.ndarray | None) -> dict[str, Any]:
     pixel_spacing = np.array([step if 0 < step < np.inf else np.nan for step in map(float, spacing)])
     affine = to_affine_nd(3, np.diag([*np.nan_to_num(pixel_spacing, nan=1.0), 1.0]) if affine is None else affine)

@@ -126,9 +126,9 @@ def _go_on(folder: Path, kept: dict[str, Any]) -> None:
     args_file = folder / "training.json"
     recorded = json.loads(args_file.read_text())
     for name, value in kept.items():
-        if name not in _FREE_ON_RESUME and recorded[name] != value:
+        if name not in _FREE_ON_RESUME and recorded.get(name) != value:
             raise InputError(
-                f"{folder}: was trained with {name} {recorded[name]!r}, found {value!r}; a run goes on with its own "
+                f"{folder}: was trained with {name} {recorded.get(name)!r}, found {value!r}; a run keeps its own "
                 f"settings: pass --args_file {args_file} beside --resume"
             )
     trainer = torch.load(folder / LAST, map_location="cpu", weights_only=True)["trainer"]

@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 from monai.data import PILWriter
 
 from custom.metrics import lesion_scores
-from custom.reader import MammogramReader
+from custom.reader import read_pixels
 from custom.summary import summarise
 from custom.transforms import lesion_window
 
@@ -118,9 +118,7 @@ class LesionTable:
 
 
 def _read_mask(file: str) -> np.ndarray:
-    reader = MammogramReader()
-    mask, _ = reader.get_data(reader.read(file))
-    return mask > 127
+    return read_pixels(file) > 127
 
 
 def _tell(summary: dict[str, Any], folder: Path) -> None:

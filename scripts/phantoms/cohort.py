@@ -49,10 +49,11 @@ MASS_KINDS: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
 # A quarter of the patients have more than one mass.
 LESION_COUNTS = (1, 1, 1, 1, 1, 1, 2, 3)
 
-# Measured on the masses of the CBIS-DDSM training set: longer side of the lesion's box as a share of the image's width,
-# by margins, and mean grey level inside minus mean in a ring around, as a share of the grey range. Nearly log-normal.
+# As measured on the masses of the CBIS-DDSM training set, where both are nearly log-normal: longer side of the lesion's
+# box as a share of the image's width, by margins; mean grey level inside minus mean in a ring around, as a share of the
+# grey range.
 DIAMETER_MEDIAN = {
-    "CIRCUMSCRIBED": 0.085, "OBSCURED": 0.1, "MICROLOBULATED": 0.105, "ILL_DEFINED": 0.115, "SPICULATED": 0.125,
+    "CIRCUMSCRIBED": 0.087, "OBSCURED": 0.111, "MICROLOBULATED": 0.114, "ILL_DEFINED": 0.112, "SPICULATED": 0.129,
 }  # fmt: skip
 DIAMETER_SPREAD, DIAMETER_LIMITS = 0.38, (0.045, 0.24)
 CONTRAST_MEDIAN, CONTRAST_SPREAD, CONTRAST_LIMITS = 0.083, 0.5, (0.025, 0.18)

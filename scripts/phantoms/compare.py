@@ -1,8 +1,8 @@
 """Hold phantoms against real mammograms: `python -m scripts.phantoms.compare --real DIR --output DIR`.
 
 Both are measured with the same code (`measure`). Written are a figure of curves (power spectra, grey-level histograms,
-distributions of lesion size and contrast), a contact sheet of phantoms only, and the figures as a Markdown table on the
-standard output. No pixel of a real mammogram is written.
+distributions of lesion size and contrast), two contact sheets of phantoms only, and the figures as a Markdown table on
+the standard output. No pixel of a real mammogram is written.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from custom.errors import InputError, report_input_errors
 from scripts.phantoms import measure
-from scripts.phantoms.cohort import DENSITIES, VIEWS, draw_patient
+from scripts.phantoms.cohort import DENSITIES, DIAMETER_MEDIAN, VIEWS, draw_patient
 from scripts.phantoms.generate import generate_phantom
 
 Mammogram = tuple[measure.GreyImage, list[NDArray[np.bool_]], int]
 
 IMAGE_SIZE = (800, 1300)
 LEVELS = np.arange(0, 257, 4)
-SHEET_SEED = 2
+SHEET_SEED = 14
 LESION_NAMES = {
     "size": "longer side / image width",
     "contrast": "lesion minus ring, grey levels",
@@ -47,11 +47,11 @@ class Sample:
 
 
 def compare(real: str, output: str, patients: int = 100, seed: int = 0, mammograms: int = 300) -> None:
-    """Measure both sets and write `phantoms_comparison.png` and `phantoms_sheet.png`.
+    """Measure both sets and write `phantoms_comparison.png`, `phantoms_sheet.png` and `phantoms_masses.png`.
 
     Args:
         real: prepared folder of real mammograms with a `manifest.csv`.
-        output: folder for the two pictures.
+        output: folder for the pictures.
         patients: number of phantom patients to measure.
         seed: seed of the phantoms, and of the choice among the real mammograms.
         mammograms: number of real mammograms to measure.
@@ -70,7 +70,8 @@ def compare(real: str, output: str, patients: int = 100, seed: int = 0, mammogra
     folder = Path(str(output))
     folder.mkdir(parents=True, exist_ok=True)
     _plot(samples, folder / "phantoms_comparison.png")
-    cv2.imwrite(str(folder / "phantoms_sheet.png"), contact_sheet(SHEET_SEED), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    for name, picture in (("sheet", contact_sheet(SHEET_SEED)), ("masses", mass_sheet(SHEET_SEED))):
+        cv2.imwrite(str(folder / f"phantoms_{name}.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     print(_table(samples))
 
 
@@ -87,6 +88,27 @@ def contact_sheet(seed: int, columns: int = 6, width: int = 190, gap: int = 4) -
         small = (cv2.resize(image, size, interpolation=cv2.INTER_AREA) >> 4).astype(np.uint8)
         tiles.append(cv2.copyMakeBorder(small, 0, gap, 0, gap, cv2.BORDER_CONSTANT, value=96))
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
+
+
+def mass_sheet(seed: int, side: int = 200) -> NDArray[np.uint8]:
+    """The first mass of each kind of margins, plain (first row) and with its true outline (second), 8 bit."""
+    tiles: dict[str, NDArray[np.uint8]] = {}
+    number = 0
+    while len(tiles) < len(DIAMETER_MEDIAN):
+        number += 1
+        patient = draw_patient(seed, number)
+        margins = patient.lesions[0].margins
+        if margins in tiles:
+            continue
+        phantom = generate_phantom(seed, patient, "CC", IMAGE_SIZE)
+        y, x = np.nonzero(phantom.masks[0])
+        scale = side / (2 * max(np.ptp(x), np.ptp(y)))
+        move = np.array([[scale, 0, side / 2 - scale * x.mean()], [0, scale, side / 2 - scale * y.mean()]])
+        plain = cv2.warpAffine((phantom.image >> 4).astype(np.uint8), move, (side, side), flags=cv2.INTER_CUBIC)
+        mask = cv2.warpAffine(phantom.masks[0], move, (side, side), flags=cv2.INTER_LINEAR)
+        outline, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        tiles[margins] = np.vstack([plain, cv2.drawContours(plain.copy(), outline, -1, 255, 1)])
+    return np.hstack([tiles[margins] for margins in DIAMETER_MEDIAN])
 
 
 def _read_real(folder: Path, count: int, seed: int) -> Iterator[Mammogram]:

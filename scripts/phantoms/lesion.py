@@ -126,7 +126,7 @@ def _spicules(rng: np.random.Generator, angles: NDArray[np.float64], side: int, 
             part = np.ascontiguousarray(corners[first : first + 4])
             cv2.polylines(canvas, [part], False, level, width, cv2.LINE_AA, shift=SUBPIXEL_BITS)
     blurred = cv2.GaussianBlur(canvas, (0, 0), max(0.6, 0.03 * radius))
-    return blurred.astype(np.float32) * np.float32(1 / 255)
+    return blurred.astype(np.float32) * np.float32(0.6 / 255)
 
 
 def _obscure(rng: np.random.Generator, profile: Field, texture: Field, radius: float) -> Field:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from custom.data import PARTS
 from custom.errors import InputError
-from custom.reader import MammogramReader
+from custom.reader import read_pixels
 from scripts.prepare import masks, splits
 from scripts.prepare.account import account
 from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
@@ -186,9 +186,8 @@ def read_values(file: str, folder: Path) -> np.ndarray:
     """The pixels of an image or mask of the table; its errors name the file as the table does."""
     if not file:
         raise InputError("the table names no file")
-    reader = MammogramReader()
     try:
-        return reader.get_data(reader.read(folder / file))[0]
+        return read_pixels(folder / file)
     except InputError as error:
         raise InputError(str(error).replace(str(folder / file), file)) from error
 
