@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
-from custom.reader import MammogramReader
+from custom.reader import read_pixels
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import account
 from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
@@ -155,9 +155,10 @@ def prepare_case(case: Case) -> Outcome:
     """
     image_id = case.annotation.stem
     common = {"image_id": image_id, "image": ", ".join(file.name for file in case.images)}
-    content = case.annotation.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
+    digest = ""
     try:
+        content = files.read_annotation(case.annotation)
+        digest = hashlib.sha256(content).hexdigest()
         rois = files.read_rois(case.annotation, content)
     except InputError as error:
         row = _audit_row(image_id, "quarantined", str(error), common, {})
@@ -203,9 +204,8 @@ def _read_image(case: Case) -> tuple[Row, tuple[int, int] | None, str]:
     name = files.parse_image_name(file.name)
     if name is not None:
         metadata |= {"patient_id": name.patient_id, "laterality": name.laterality, "view": name.view}
-    reader = MammogramReader()
     try:
-        columns, rows = reader.get_data(reader.read(file))[0].shape
+        columns, rows = read_pixels(file).shape
     except InputError as error:
         return metadata, None, str(error).replace(str(file), f"{files.IMAGES}/{file.name}")
     return metadata, (columns, rows), ""

@@ -128,6 +128,18 @@ def read_sheet(file: Path, content: bytes) -> dict[str, dict[str, str]]:
     return {image.pop("image_id"): image for image in images}
 
 
+def read_annotation(file: Path) -> bytes:
+    """The content of an annotation.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file.parent.name}/{file.name}: cannot be read ({error.strerror})") from error
+
+
 def read_rois(file: Path, content: bytes) -> list[Roi]:
     """The regions of an annotation, an Apple property list, in its order.
 

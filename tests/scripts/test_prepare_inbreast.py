@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from dask.distributed import LocalCluster
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from monai.data import load_decathlon_datalist
 
@@ -85,7 +85,7 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
     """A Dask cluster inside this process, so that no test waits for processes to start."""
-    with LocalCluster(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
+    with LocalCluster(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=":0") as cluster:
         yield cluster.scheduler_address
 
 
@@ -288,12 +288,18 @@ def test_files_that_are_not_of_the_release(prepare: Callable[..., Path], tmp_pat
     images = tmp_path / "raw" / RELEASE / "AllDICOMs"
     (images / "._11_junk").write_bytes(b"junk")
     (images.parent / "AllXML" / "._11.xml").write_bytes(b"junk")
+    (images.parent / "AllXML" / "13.xml").mkdir()
     (images / "notes.txt").write_bytes(b"mine")
     original = next(images.glob("12_*"))
     (images / original.name.replace("_L_", "_R_")).write_bytes(original.read_bytes())
     rows = audit(prepare())
     assert "AllDICOMs/notes.txt: not a name of the release, left out" in capsys.readouterr().out
-    assert {lesion: row["status"] for lesion, row in rows.items()} == {"11_1": "paired", "12_1": "quarantined"}
+    assert {lesion: row["status"] for lesion, row in rows.items()} == {
+        "11_1": "paired",
+        "12_1": "quarantined",
+        "13": "quarantined",
+    }
+    assert rows["13"]["reason"] == "AllXML/13.xml: cannot be read (Is a directory)"
     assert rows["12_1"]["reason"] == "2 files of image 12 in AllDICOMs, expected one"
 
 
@@ -354,6 +360,7 @@ def test_orientation_by_an_asymmetric_polygon():
 coordinate = st.floats(-19, 39, width=32)
 
 
+@example([(12, 33), (-9, 35), (-16, 1)])  # fillPoly alone, cutting at the frame, is 12 pixels off here.
 @given(st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=3))
 def test_a_triangle_covers_what_lies_well_inside_and_nothing_well_outside(corners: list[tuple[float, float]]):
     mask = rasterise(corners, (30, 20))
