@@ -57,10 +57,10 @@ class Mammogram:
         patient: any name; the files show its hash.
         laterality: `LEFT` or `RIGHT`.
         view: `CC`, `MLO` or `FB`.
-        birads: as the sheet writes it, such as `4a`.
+        birads: as the sheet writes it, such as `4a`. With `1` and no masks the image has no annotation.
         density: ACR class.
         image: grey levels of 14 bits, bright = dense.
-        masks: one for each mass, background 0; none for an image without findings.
+        masks: one for each mass, background 0.
         spiculated: which masses have a spiculated region around them.
         inverted: store as MONOCHROME1.
     """
@@ -109,8 +109,11 @@ def write_tree(output_dir: Path, mammograms: Iterable[Mammogram], defects: Seque
         Number of mammograms and of masses, those of the defects not counted.
 
     Raises:
-        InputError: a file cannot be written, or there are fewer mammograms with findings than defects.
+        InputError: a file cannot be written, a defect is unknown, or fewer mammograms with findings than defects.
     """
+    for defect in defects:
+        if defect not in DEFECTS:
+            raise InputError(f"defects: {defect!r} is unknown; expected some of {', '.join(DEFECTS)}")
     release, remaining = output_dir / RELEASE, list(defects)
     rows = [";".join(HEADING)]
     images = lesions = 0
@@ -136,7 +139,7 @@ def _write_mammogram(release: Path, mammogram: Mammogram, number: int, defect: s
         kept = len(content) // 2 if defect == "truncated_image" else len(content)
         write_bytes(release / "AllDICOMs" / mammogram.name, content[:kept])
     write_bytes(release / "MedicalReports" / f"{image_id}.txt", b"No report: a phantom.\n")
-    if mammogram.birads == NORMAL:
+    if mammogram.birads == NORMAL and not mammogram.masks:
         return
     regions = _regions(mammogram, number)
     if defect in REGION_DEFECTS:
@@ -221,8 +224,8 @@ def _regions(mammogram: Mammogram, number: int) -> list[Region]:
     for mask, spiculated in zip(mammogram.masks, mammogram.spiculated or (False,) * len(mammogram.masks), strict=True):
         regions.append(region("Mass", outline(mask)))
         if spiculated:
-            reach = max(3, columns // 50) | 1
-            around = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+            distance = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 5)
+            around = (distance <= max(1.5, columns / 100)).astype(np.uint8)
             regions.append(region(SPICULATED_NAMES[number % len(SPICULATED_NAMES)], outline(around)))
     for place in range(2):
         name, is_area = OTHER_REGIONS[(2 * number + place) % len(OTHER_REGIONS)]

@@ -175,13 +175,9 @@ def prepare_case(case: Case) -> Outcome:
     audit, entries = [], []
     for roi in masses:
         lesion = names.get(roi.number, f"{image_id}_roi{roi.number}")
-        status, reason = "paired", ""
-        if roi.fault or image_fault or shape is None:
-            status, reason = "quarantined", roi.fault or image_fault
-        elif not drawn[roi.number].any():
-            status, reason = "quarantined", _outside(roi, shape) + ": nothing of the mass is left"
-        elif files.points_outside(roi.points, shape):
-            status, reason = "repaired", _outside(roi, shape) + ": cut off at its edge"
+        status, reason = _judge(roi, drawn.get(roi.number), image_fault)
+        if status != "quarantined" and not case.sheet:
+            reason = "; ".join(filter(None, (reason, f"{files.SHEET} has no row for image {image_id}")))
         regions = {"roi": str(roi.number), "joined": " ".join(map(str, joined.get(roi.number, ())))}
         audit.append(_audit_row(lesion, status, reason, common | regions, metadata))
         if status != "quarantined":
@@ -209,6 +205,19 @@ def _read_image(case: Case) -> tuple[Row, tuple[int, int] | None, str]:
     except InputError as error:
         return metadata, None, str(error).replace(str(file), f"{files.IMAGES}/{file.name}")
     return metadata, (columns, rows), ""
+
+
+def _judge(roi: files.Roi, mask: np.ndarray | None, image_fault: str) -> tuple[str, str]:
+    """Status and reason of a mass; its mask is None where it has no outline or no image."""
+    if mask is None:
+        return "quarantined", roi.fault or image_fault
+    outside = files.points_outside(roi.points, mask.shape)
+    text = (
+        f"{outside} of {len(roi.points)} points outside the image of {mask.shape[0]} x {mask.shape[1]} (columns x rows)"
+    )
+    if not mask.any():
+        return "quarantined", f"{text}: nothing of the mass is left"
+    return ("repaired", f"{text}: cut off at its edge") if outside else ("paired", "")
 
 
 def _join_spiculated(
@@ -239,11 +248,6 @@ def _join_spiculated(
         masses[best] |= region
         joined[best].append(roi.number)
     return joined, unjoined
-
-
-def _outside(roi: files.Roi, shape: tuple[int, int]) -> str:
-    number = files.points_outside(roi.points, shape)
-    return f"{number} of {len(roi.points)} points outside the image of {shape[0]} x {shape[1]} (columns x rows)"
 
 
 def _audit_row(lesion: str, status: str, reason: str, file: Mapping[str, str], metadata: Mapping[str, str]) -> Row:

@@ -118,7 +118,7 @@ EXPECTED = {
     "truncated_image": {"_1": ("quarantined", "cannot be decoded, it is truncated")},
     "broken_xml": {"": ("quarantined", "AllXML/3010.xml: not a property list")},
     "blank_density": PAIRED,
-    "no_sheet_row": PAIRED,
+    "no_sheet_row": {"_1": ("paired", "INbreast.csv has no row for image 3012")},
     "view_fb": PAIRED,
 }
 
@@ -254,6 +254,22 @@ def test_a_training_stops_with_the_reason(prepare: Callable[..., Path], train: C
     with pytest.raises(RuntimeError) as caught:
         train(prepare(mammogram(11, L_SHAPE)), split="test")
     assert "INbreast is the unseen test set" in str(find_input_error(caught.value))
+
+
+def test_a_run_is_evaluated_on_it(
+    prepare: Callable[..., Path], train: Callable[..., Path], as_program: Callable, dataset: Path
+):
+    out = prepare(mammogram(11, L_SHAPE), mammogram(12, square(5, 5), square(60, 60)), defects=("view_fb",))
+    run = train(dataset, epochs=1)
+    flags = {"args_file": run / "evaluating.json", "dataset_dir": out, "split": "test", "bootstrap_samples": 10}
+    as_program("monai.bundle", "run", "evaluating", **flags)
+    results = run / "evaluation" / "inbreast_mass_test"
+    with (results / "lesions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["lesion_id"] for row in rows] == ["11_1", "12_1", "12_2"]
+    assert {(row["birads"], row["density"], row["pathology"]) for row in rows} == {("4a", "3", "")}
+    assert [row["view"] for row in rows] == ["FB", "MLO", "MLO"]
+    assert json.loads((results / "summary.json").read_text())["dataset"]["name"] == "inbreast_mass"
 
 
 def test_spiculated_regions_join_the_mass_they_touch(prepare: Callable[..., Path], tmp_path: Path, capsys):

@@ -80,10 +80,12 @@ def test_monochrome1_is_stored_inverted(tmp_path: Path) -> None:
         np.testing.assert_array_equal(pydicom.dcmread(file).pixel_array, expected)
 
 
-def test_more_defects_than_mammograms(tmp_path: Path) -> None:
+def test_defects_that_cannot_be_put_in(tmp_path: Path) -> None:
     image = np.zeros((20, 20), np.uint16)
     mask = np.zeros((20, 20), np.uint8)
     mask[5:9, 5:9] = 255
     mammogram = Mammogram("1", "a", "LEFT", "CC", "4a", "1", image, (mask,))
     with pytest.raises(InputError, match="no mammogram left for one_point"):
         write_tree(tmp_path, [mammogram], ["wrong_count", "one_point"])
+    with pytest.raises(InputError, match="'one_points' is unknown"):
+        write_tree(tmp_path, [mammogram], ["one_points"])
