@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -219,6 +220,26 @@ def test_a_repetition_writes_nothing_and_an_interruption_is_finished(prepare: Ca
     assert {name: content for name, (content, _) in after.items()} == {
         name: content for name, (content, _) in before.items()
     }
+
+
+def test_a_run_that_stopped_midway_is_finished(prepare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
+    mammograms = [mammogram(11, L_SHAPE), mammogram(12, L_SHAPE, square(5, 5))]
+    finished = {name: content for name, (content, _) in snapshot(prepare(*mammograms)).items()}
+    shutil.rmtree(out := prepare())
+    link_image = inbreast.link_image
+
+    def stop_at_the_second(source: Path, target: Path, copy: bool) -> None:
+        if target.stem == "12":
+            raise InputError("stopped")
+        link_image(source, target, copy)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inbreast, "link_image", stop_at_the_second)
+        with pytest.raises(InputError, match="stopped"):
+            prepare()
+    assert not (out / "datalists").exists()
+    prepare()
+    assert {name: content for name, (content, _) in snapshot(out).items()} == finished
 
 
 def test_through_the_command_line(as_program: Callable, scheduler: str, tmp_path: Path):
