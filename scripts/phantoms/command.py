@@ -14,12 +14,10 @@ from tqdm import tqdm
 from custom.errors import InputError
 from scripts.phantoms.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.phantoms.generate import Phantom, generate_phantom
-from scripts.phantoms.inbreast import write_inbreast
-from scripts.phantoms.layouts import Layout, write_bytes, write_manifest
+from scripts.phantoms.layouts import LAYOUTS, write_bytes
 
 T = TypeVar("T", int, str)
 
-LAYOUTS: dict[str, Layout] = {"inbreast": write_inbreast, "manifest": write_manifest}
 RECORD = "phantoms.json"
 SIZE_LIMITS = (160, 8192)
 MOST_PATIENTS = 99999

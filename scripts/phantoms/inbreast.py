@@ -23,7 +23,7 @@ from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, Expli
 
 from custom.errors import InputError
 from scripts.phantoms.generate import Phantom
-from scripts.phantoms.layouts import write_bytes
+from scripts.prepare.output import write_if_changed
 
 RELEASE = "INbreast Release 1.0"
 HEADING = ("Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR", "Bi-Rads")
@@ -88,13 +88,18 @@ def hash_patient(patient: str) -> str:
     return hashlib.sha256(patient.encode()).hexdigest()[:16]
 
 
-def write_inbreast(output_dir: Path, phantoms: Iterable[Phantom]) -> tuple[int, int]:
+def write_inbreast(output_dir: Path, phantoms: Iterable[Phantom], defects: Sequence[str] = ()) -> tuple[int, int]:
     """Write phantoms as an INbreast tree; two patients out of three have the other side too, without masses.
+
+    Args:
+        output_dir: the folder around it.
+        phantoms: taken one by one.
+        defects: as `write_tree` takes them.
 
     Returns:
         Number of mammograms and of masses.
     """
-    return write_tree(output_dir, (mammogram for phantom in phantoms for mammogram in _mammograms(phantom)))
+    return write_tree(output_dir, (mammogram for phantom in phantoms for mammogram in _mammograms(phantom)), defects)
 
 
 def write_tree(output_dir: Path, mammograms: Iterable[Mammogram], defects: Sequence[str] = ()) -> tuple[int, int]:
@@ -127,8 +132,8 @@ def write_tree(output_dir: Path, mammograms: Iterable[Mammogram], defects: Seque
         images, lesions = images + 1, lesions + len(mammogram.masks)
     if remaining:
         raise InputError(f"{output_dir}: no mammogram left for {', '.join(remaining)}; expected one with masses each")
-    write_bytes(release / "INbreast.csv", ("\n".join(rows) + "\n").encode())
-    write_bytes(release / "MedicalReports" / "README.txt", b"No reports of phantoms.\n")
+    write_if_changed(release / "INbreast.csv", ("\n".join(rows) + "\n").encode())
+    write_if_changed(release / "MedicalReports" / "README.txt", b"No reports of phantoms.\n")
     return images, lesions
 
 
@@ -137,8 +142,8 @@ def _write_mammogram(release: Path, mammogram: Mammogram, number: int, defect: s
     if defect != "xml_without_image":
         content = encode_dicom(mammogram)
         kept = len(content) // 2 if defect == "truncated_image" else len(content)
-        write_bytes(release / "AllDICOMs" / mammogram.name, content[:kept])
-    write_bytes(release / "MedicalReports" / f"{image_id}.txt", b"No report: a phantom.\n")
+        write_if_changed(release / "AllDICOMs" / mammogram.name, content[:kept])
+    write_if_changed(release / "MedicalReports" / f"{image_id}.txt", b"No report: a phantom.\n")
     if mammogram.birads == NORMAL and not mammogram.masks:
         return
     regions = _regions(mammogram, number)
@@ -146,7 +151,7 @@ def _write_mammogram(release: Path, mammogram: Mammogram, number: int, defect: s
         regions = REGION_DEFECTS[defect](regions, mammogram.image.shape[1])
     content = encode_annotation(regions)
     kept = len(content) // 2 if defect == "broken_xml" else len(content)
-    write_bytes(release / "AllXML" / f"{image_id}.xml", content[:kept])
+    write_if_changed(release / "AllXML" / f"{image_id}.xml", content[:kept])
 
 
 def _sheet_row(mammogram: Mammogram, number: int, defect: str) -> str:

@@ -10,23 +10,22 @@ from pathlib import Path
 from custom.errors import InputError
 from scripts.prepare.inbreast import MAMMOGRAMS, MASSES, NAME, NOTE
 from scripts.prepare.inbreast_files import INNER_FOLDER, parse_image_name
-from scripts.prepare.output import write_datalist
+from scripts.prepare.splits import Entry, Parts
 
 COLUMNS = ("image_id", "dicom", "acr", "birads", "listed_107")
 
 
-def write_inbreast_datalist(table: Path, folder: Path) -> Path:
-    """Write `inbreast_mass.json`: the first mass of each of the mammograms that public work on INbreast uses.
+def inbreast_datalist(table: Path) -> tuple[dict[str, str], Parts]:
+    """What `inbreast_mass.json` holds: the first mass of each of the mammograms that public work on INbreast uses.
 
     How many masses an image has, beyond the first, only its annotation says, which nobody may pass on; `prepare
     inbreast` reads it and lists all. The entries name what `prepare inbreast` writes.
 
     Args:
         table: CSV with `image_id`, `dicom` (the file's name), `acr`, `birads` and `listed_107` (1 for the images used).
-        folder: where the list is written.
 
     Returns:
-        The file written.
+        What the list says of itself, and its parts, of which only `test` has lesions.
 
     Raises:
         InputError: the table cannot be read, lacks a column, or names a file that is none of INbreast.
@@ -50,10 +49,8 @@ def write_inbreast_datalist(table: Path, folder: Path) -> Path:
         "note": f"{NOTE}. Here stands the first mass of each of {len(listed)} mammograms; public work counts {MASSES} "
         f"masses in {MAMMOGRAMS}, and which images hold the others is part of the annotations: prepare lists them all",
     }
-    entries = [_entry(row, table) for row in sorted(listed, key=lambda row: row["image_id"])]
-    file = folder / "inbreast_mass.json"
-    write_datalist(file, about, {"training": [], "validation": [], "test": entries})
-    return file
+    entries: list[Entry] = [_entry(row, table) for row in sorted(listed, key=lambda row: row["image_id"])]
+    return about, {"training": [], "validation": [], "test": entries}
 
 
 def _entry(row: dict[str, str], table: Path) -> dict[str, str]:

@@ -32,7 +32,7 @@ from scripts.phantoms.inbreast import (
 )  # fmt: skip
 from scripts.prepare import inbreast
 from scripts.prepare.inbreast import prepare_inbreast
-from scripts.prepare.inbreast_datalist import write_inbreast_datalist
+from scripts.prepare.inbreast_datalist import inbreast_datalist
 from scripts.prepare.inbreast_files import parse_image_name, parse_point, rasterise, read_sheet
 
 COLUMNS, ROWS = 120, 150
@@ -473,17 +473,15 @@ def test_the_test_list(tmp_path: Path):
     names = {number: f"{number}_{hash_patient('a')}_MG_R_ML_ANON.dcm" for number in (12, 11, 13)}
     lines = [f"{number},{name},2,4a,{int(number != 13)}" for number, name in names.items()]
     table.write_text("\n".join(["image_id,dicom,acr,birads,listed_107", *lines]))
-    file = write_inbreast_datalist(table, tmp_path)
-    entries = json.loads(file.read_text())["test"]
+    about, parts = inbreast_datalist(table)
+    assert (about["name"], list(parts)) == ("inbreast_mass", ["training", "validation", "test"])
+    entries = parts["test"]
     assert [entry["lesion_id"] for entry in entries] == ["11_1", "12_1"]
     assert entries[0] == {
         "image": "images/11.dcm", "label": "masks/11_1.png", "lesion_id": "11_1",
         "patient_id": hash_patient("a"), "laterality": "RIGHT", "view": "MLO", "birads": "4a", "density": "2",
         "pathology": "",
     }  # fmt: skip
-    before = file.read_bytes()
-    write_inbreast_datalist(table, tmp_path)
-    assert file.read_bytes() == before
 
 
 def test_the_list_in_the_repository():
@@ -511,5 +509,5 @@ def test_a_list_from_a_table_that_cannot_be_used(tmp_path: Path, content: str | 
     if content is not None:
         table.write_text(content)
     with pytest.raises(InputError) as caught:
-        write_inbreast_datalist(table, tmp_path)
+        inbreast_datalist(table)
     assert line in str(caught.value)
