@@ -77,7 +77,11 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
         raise InputError(
             f"{file}: no lesions for {part} ({reason}); this datalist has {', '.join(filled) or 'none at all'}"
         )
-    entries = load_decathlon_datalist(file, data_list_key=part, base_dir=dataset_dir)
+    located = load_decathlon_datalist(file, data_list_key=part, base_dir=dataset_dir)
+    # MONAI takes an empty text, too, for a path of the folder, and any other that a file happens to be named like.
+    entries = [
+        entry | {key: paths[key] for key in FILE_KEYS} for entry, paths in zip(content[part], located, strict=True)
+    ]
     for entry in entries:
         for key in FILE_KEYS:
             if not Path(entry[key]).is_file():

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from custom.errors import InputError, report_input_errors
 from scripts.demo import demo
 from scripts.phantoms import phantoms
+from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
 
 
@@ -46,7 +47,7 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
 VERBS = {
     "demo": checked(demo),
     "phantoms": checked(phantoms),
-    "prepare": {"manifest": checked(prepare_manifest)},
+    "prepare": {"inbreast": checked(prepare_inbreast), "manifest": checked(prepare_manifest)},
 }
 
 

@@ -57,7 +57,7 @@ def phantoms(
 
     Args:
         output_dir: new or empty folder, or one that holds phantoms of the same settings.
-        layout: folder layout: manifest.
+        layout: folder layout: inbreast (raw DICOM tree), manifest.
         patients: number of patients, each with one breast seen in all views.
         seed: seed of all random numbers, 0 or more.
         image_size: "[columns,rows]" in pixels.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from custom.errors import InputError
 from scripts.phantoms.generate import Phantom
+from scripts.phantoms.inbreast import write_inbreast
 
 Layout = Callable[[Path, Iterable[Phantom]], tuple[int, int]]
 
@@ -60,7 +61,7 @@ def write_manifest(output_dir: Path, phantoms: Iterable[Phantom]) -> tuple[int, 
     return images, lesions
 
 
-LAYOUTS: dict[str, Layout] = {"manifest": write_manifest}
+LAYOUTS: dict[str, Layout] = {"inbreast": write_inbreast, "manifest": write_manifest}
 
 
 def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
