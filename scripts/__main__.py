@@ -12,6 +12,7 @@ import fire
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from custom.errors import InputError, report_input_errors
+from scripts.datalists import datalists
 from scripts.phantoms import phantoms
 from scripts.prepare.manifest import prepare_manifest
 
@@ -43,6 +44,7 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
 
 
 VERBS = {
+    "datalists": checked(datalists),
     "phantoms": checked(phantoms),
     "prepare": {"manifest": checked(prepare_manifest)},
 }

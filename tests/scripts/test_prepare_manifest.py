@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from custom.data import read_datalist
 from custom.errors import InputError
-from scripts.prepare.manifest import mammogram_names, prepare_manifest, read_table
+from scripts.prepare.manifest import REQUIRED, mammogram_names, prepare_manifest
+from scripts.prepare.table import read_table
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -253,7 +254,7 @@ def test_cells_are_stripped(rows: list[tuple[str, str, str]], mark: str, space: 
 
     lines = [",".join(quoted(text) for text in ("image", "mask", "patient_id"))]
     lines += [",".join(quoted(text) for text in row) for row in rows]
-    read = read_table((mark + "\n".join(lines)).encode(), Path("table.csv"))
+    read = read_table((mark + "\n".join(lines)).encode(), Path("table.csv"), REQUIRED)
     assert [tuple(row.values()) for row in read] == [tuple(text.strip() for text in row) for row in rows]
 
 
