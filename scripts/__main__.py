@@ -14,6 +14,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from custom.errors import InputError, report_input_errors
 from scripts.datalists import datalists
 from scripts.phantoms import phantoms
+from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.manifest import prepare_manifest
 
 
@@ -46,7 +47,7 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
 VERBS = {
     "datalists": checked(datalists),
     "phantoms": checked(phantoms),
-    "prepare": {"manifest": checked(prepare_manifest)},
+    "prepare": {"cbis_ddsm": checked(prepare_cbis_ddsm), "manifest": checked(prepare_manifest)},
 }
 
 

@@ -95,7 +95,7 @@ def phantoms(
     struck = len(set(request.defects) & set(LAYOUTS[layout].mammogram_defects))
     if struck > request.patients * len(request.views):
         raise InputError(
-            f"--defects: {struck} of them strike a mammogram each, expected as many mammograms at least: raise --patients"
+            f"--defects: {struck} of them strike a mammogram each, expected as many mammograms: raise --patients"
         )
     folder = Path(str(output_dir))
     _claim(folder, request)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from custom.data import PARTS
 from custom.errors import InputError
 from scripts.prepare import masks, splits
-from scripts.prepare.account import account
+from scripts.prepare.account import count_splits, count_statuses, list_reasons
 from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import Row, read_content, read_table
@@ -64,7 +64,8 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
                 entries[lesion] = entry(row, file, label)
 
     usable = [entries[row["lesion_id"]] for row in rows if row["lesion_id"] in entries]
-    write_audit(target / "audit.csv", [audit[row["lesion_id"]] for row in rows])
+    audited = [audit[row["lesion_id"]] for row in rows]
+    write_audit(target / "audit.csv", audited)
     about = {
         "name": target.resolve().name,
         "source": f"manifest {source.name}",
@@ -73,7 +74,7 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
     datalists = make_splits(usable, parts)
     for name, split in datalists.items():
         write_datalist(target / "datalists" / f"{name}.json", about, split)
-    print(account(list(audit.values()), datalists))
+    print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
     if not usable:
         raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
 
