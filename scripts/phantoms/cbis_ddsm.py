@@ -329,9 +329,7 @@ def encode_dicom(file: RawFile) -> bytes:
 
 def encode_jpeg(file: RawFile) -> bytes:
     """The file as the JPEG mirror has it: 8 bit, from its darkest to its brightest level."""
-    pixels = (
-        file.pixels if file.role == "mask" else cv2.normalize(file.pixels, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
-    )
+    pixels = cv2.normalize(file.pixels, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
     return bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
 
 

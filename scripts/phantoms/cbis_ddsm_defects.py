@@ -39,14 +39,14 @@ def _resize(pixels: Pixels, across: float, down: float, interpolation: int) -> P
 
 def mask_resampled(files: Files) -> Files:
     """Mask and crop were drawn on the film at another pitch."""
-    mask = _resize(_pixels(files, "mask"), PITCH_RATIO, PITCH_RATIO, cv2.INTER_NEAREST)
+    mask = _resize(_pixels(files, "mask"), PITCH_RATIO, PITCH_RATIO, cv2.INTER_NEAREST_EXACT)
     crop = _resize(_pixels(files, "crop"), PITCH_RATIO, PITCH_RATIO, cv2.INTER_LINEAR)
     return _change(_change(files, "mask", pixels=mask), "crop", pixels=crop)
 
 
 def mask_other_size(files: Files) -> Files:
     """The mask is not of this film: its sides differ by different factors."""
-    mask = _resize(_pixels(files, "mask"), PITCH_RATIO, 0.9, cv2.INTER_NEAREST)
+    mask = _resize(_pixels(files, "mask"), PITCH_RATIO, 0.9, cv2.INTER_NEAREST_EXACT)
     return _change(files, "mask", pixels=mask)
 
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from scripts.prepare.cbis_ddsm_tables import Key, Tables, parse_key
 
 MIRROR_TABLE = "dicom_info.csv"
+JPEG_SUFFIXES = (".jpg", ".jpeg")
 HEADER = ("SOPInstanceUID", "PatientID", "Rows", "Columns", "BitsAllocated")
 
 
@@ -121,7 +122,7 @@ def _read_header(path: Path, relative: Path, series_keys: Mapping[str, Key]) -> 
             head = file.read(132)
     except OSError as error:
         return SourceFile(name, from_folders, fault=f"cannot be opened ({error.strerror})")
-    if head.startswith(b"\xff\xd8\xff"):
+    if head.startswith(b"\xff\xd8\xff") or path.suffix.lower() in JPEG_SUFFIXES:
         key = series_keys.get(relative.parent.name) or from_folders
         try:
             with Image.open(path) as image:

@@ -17,7 +17,7 @@ import numpy as np
 from custom.errors import InputError
 from custom.transforms import mask_box
 from scripts.prepare import masks
-from scripts.prepare.cbis_ddsm_index import SourceFile
+from scripts.prepare.cbis_ddsm_index import JPEG_SUFFIXES, SourceFile
 from scripts.prepare.output import link_image, write_mask
 from scripts.prepare.pixels import read_values
 
@@ -153,7 +153,7 @@ def prepare_mammogram(task: Task) -> list[Outcome]:
 def image_suffix(path: str) -> str:
     """The suffix that an image gets in the prepared data set."""
     suffix = Path(path).suffix.lower()
-    return suffix if suffix in (".jpg", ".jpeg") else ".dcm"
+    return suffix if suffix in JPEG_SUFFIXES else ".dcm"
 
 
 def _read_mammogram(task: Task) -> tuple[SourceFile, np.ndarray]:

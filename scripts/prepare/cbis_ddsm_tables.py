@@ -29,7 +29,7 @@ METADATA = {
 }
 ABNORMALITY = "abnormality id"
 PATHS = ("image file path", "cropped image file path", "ROI mask file path")
-# How the tables write an empty cell.
+# How the tables write an empty cell. An empty text would not do: MONAI's reader of datalists takes it for a path.
 EMPTY = "N/A"
 
 _KEY = re.compile(r"(Mass|Calc)-(Training|Test)_(P_\d{5}_(?:LEFT|RIGHT)_(?:CC|MLO))(?:_(\d+))?", re.ASCII)
@@ -67,7 +67,7 @@ class Lesion:
     Attributes:
         key: of the lesion.
         metadata: `lesion_id`, `patient_id`, `laterality`, `view`, `birads`, `density`, `pathology` and more, as text;
-            empty where the table has none.
+            `N/A` where the table has none.
     """
 
     key: Key
@@ -101,7 +101,8 @@ def read_tables(folder: Path) -> Tables:
     """Both official tables, wherever they lie in `folder`.
 
     Raises:
-        InputError: a table is not there or there in two versions; a row names no lesion, or one that was there before.
+        InputError: a table is not there or there in two versions, or both are empty; a row names no lesion, or one that
+            was there before.
     """
     lesions: dict[str, Lesion] = {}
     series_keys: dict[str, Key] = {}
@@ -114,6 +115,8 @@ def read_tables(folder: Path) -> Tables:
             if lesions.setdefault(lesion.key.name, lesion) is not lesion:
                 raise InputError(f"{file}, row {number}: {lesion.key.name} stands twice; expected one row per lesion")
             series_keys |= _series_keys(row)
+    if not lesions:
+        raise InputError(f"{', '.join(map(str, files.values()))}: no rows; expected one per lesion")
     ordered = tuple(lesions[name] for name in sorted(lesions))
     return Tables(ordered, series_keys, tuple(files.values()), hashlib.sha256(b"".join(contents)).hexdigest())
 
@@ -137,7 +140,7 @@ def _lesion(part: str, row: Row, place: str) -> Lesion:
         found = ", ".join(f"{column} {row[column]!r}" for column in columns)
         raise InputError(f"{place}: found {found}; expected such as P_00001, LEFT, CC, 1: fetch the table again")
     cells = {name: row[column] for name, column in METADATA.items()}
-    return Lesion(key, {"lesion_id": key.name} | {name: "" if cell == EMPTY else cell for name, cell in cells.items()})
+    return Lesion(key, {"lesion_id": key.name} | {name: cell or EMPTY for name, cell in cells.items()})
 
 
 def _series_keys(row: Row) -> dict[str, Key]:

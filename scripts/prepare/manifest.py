@@ -43,6 +43,8 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
     source, target = Path(table), Path(dataset_dir)
     content = read_content(source)
     rows = read_table(content, source, REQUIRED)
+    if not rows:
+        raise InputError(f"{source}: the table has no rows; expected one per lesion")
     names = mammogram_names({row["image"] for row in rows})
     number_lesions(rows, names, source)
     parts = table_parts(rows, source)

@@ -33,7 +33,7 @@ def read_table(content: bytes, table: Path, required: Sequence[str]) -> list[Row
         required: columns that must be there.
 
     Raises:
-        InputError: the table has no rows, lacks a required column or is no UTF-8 text.
+        InputError: the table lacks a required column or is no UTF-8 text.
     """
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), skipinitialspace=True)
@@ -47,6 +47,4 @@ def read_table(content: bytes, table: Path, required: Sequence[str]) -> list[Row
             f"{table}: column {', '.join(missing)} is missing; found {', '.join(columns) or 'none'}; "
             f"expected at least {', '.join(required)}"
         )
-    if not rows:
-        raise InputError(f"{table}: the table has no rows; expected one per lesion")
     return rows

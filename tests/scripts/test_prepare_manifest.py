@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import write_manifest, write_png
+from conftest import snapshot, write_manifest, write_png
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,14 +16,6 @@ from custom.data import read_datalist
 from custom.errors import InputError
 from scripts.prepare.manifest import REQUIRED, mammogram_names, prepare_manifest
 from scripts.prepare.table import read_table
-
-
-def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
-    return {
-        str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns)
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
 
 
 def change(table: Path, edit: Callable[[list[dict[str, str]]], None]) -> None:
