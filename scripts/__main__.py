@@ -12,8 +12,10 @@ import fire
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from custom.errors import InputError, report_input_errors
+from scripts.datalists import datalists
 from scripts.demo import demo
 from scripts.phantoms import phantoms
+from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
 
@@ -45,9 +47,14 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
 
 
 VERBS = {
+    "datalists": checked(datalists),
     "demo": checked(demo),
     "phantoms": checked(phantoms),
-    "prepare": {"inbreast": checked(prepare_inbreast), "manifest": checked(prepare_manifest)},
+    "prepare": {
+        "cbis_ddsm": checked(prepare_cbis_ddsm),
+        "inbreast": checked(prepare_inbreast),
+        "manifest": checked(prepare_manifest),
+    },
 }
 
 

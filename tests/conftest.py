@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from dask.distributed import LocalCluster
 
 from custom.metrics import inscribed_ellipse
 from scripts.prepare.manifest import prepare_manifest
@@ -51,6 +52,15 @@ def write_manifest(folder: Path, patients: int = 12, seed: int = 0) -> Path:
         writer.writerow(("image", "mask", "patient_id", "laterality", "view", "birads", "density", "pathology"))
         writer.writerows(rows)
     return table
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Content and time of every file."""
+    return {
+        str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns)
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +112,10 @@ def train(as_program: Callable[..., None], tmp_path: Path) -> Callable[..., Path
         return tmp_path / "runs" / run_name
 
     return run
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """Address of a Dask cluster inside this process, which starts at once."""
+    with LocalCluster(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address

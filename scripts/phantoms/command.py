@@ -14,7 +14,8 @@ from tqdm import tqdm
 from custom.errors import InputError
 from scripts.phantoms.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.phantoms.generate import Phantom, generate_phantom
-from scripts.phantoms.layouts import LAYOUTS, write_bytes
+from scripts.phantoms.layouts import LAYOUTS
+from scripts.prepare.output import write_if_changed
 
 T = TypeVar("T", int, str)
 
@@ -36,6 +37,8 @@ class Request:
     sides: tuple[str, ...]
     contrast: float
     artifacts: bool
+    variant: str
+    defects: tuple[str, ...]
 
 
 def phantoms(
@@ -49,6 +52,8 @@ def phantoms(
     sides: Sequence[str] = SIDES,
     contrast: float = 1.0,
     artifacts: bool = False,
+    variant: str | None = None,
+    defects: str | Sequence[str] = (),
 ) -> None:
     """Generate synthetic mammograms with masses of known outline.
 
@@ -57,7 +62,7 @@ def phantoms(
 
     Args:
         output_dir: new or empty folder, or one that holds phantoms of the same settings.
-        layout: folder layout: inbreast (raw DICOM tree), manifest.
+        layout: folder layout: manifest, cbis_ddsm or inbreast.
         patients: number of patients, each with one breast seen in all views.
         seed: seed of all random numbers, 0 or more.
         image_size: "[columns,rows]" in pixels.
@@ -66,6 +71,8 @@ def phantoms(
         sides: sides to balance over, LEFT and RIGHT.
         contrast: factor on the contrast of the masses; 1 is that of real ones.
         artifacts: add film artefacts: side marker, white border, tape, dust.
+        variant: form of the layout; of cbis_ddsm classic, older, uid, jpeg or mixed.
+        defects: what is wrong with the download, "[mask_empty,crop_missing]" or all; each strikes one mammogram.
 
     Raises:
         InputError: if a setting is out of its range or the folder holds something else.
@@ -82,10 +89,17 @@ def phantoms(
         sides=_choices("sides", sides, SIDES),
         contrast=_contrast(contrast),
         artifacts=_switch("artifacts", artifacts),
+        variant=_variant(layout, variant),
+        defects=_defects(layout, defects),
     )
+    struck = len(set(request.defects) & set(LAYOUTS[layout].mammogram_defects))
+    if struck > request.patients * len(request.views):
+        raise InputError(
+            f"--defects: {struck} of them strike a mammogram each, expected as many mammograms: raise --patients"
+        )
     folder = Path(str(output_dir))
     _claim(folder, request)
-    mammograms, lesions = LAYOUTS[layout](folder, generate(request))
+    mammograms, lesions = LAYOUTS[layout].write(folder, generate(request), request.variant, request.defects)
     print(f"{folder}: {mammograms} mammograms of {request.patients} patients with {lesions} lesions")
 
 
@@ -112,7 +126,7 @@ def _claim(folder: Path, request: Request) -> None:
         raise InputError(
             f"{path}: holds phantoms of other settings; repeat those settings or name another --output_dir"
         )
-    write_bytes(path, record.encode())
+    write_if_changed(path, record.encode())
 
 
 def _integer(name: str, value: object, least: int, most: int) -> int:
@@ -153,6 +167,21 @@ def _choices(name: str, value: object, allowed: Sequence[T]) -> tuple[T, ...]:
         listed = ", ".join(str(choice) for choice in allowed)
         raise InputError(f"--{name}: found {value!r}, expected one or more of {listed}, each once")
     return picked
+
+
+def _variant(layout: str, value: str | None) -> str:
+    variants = LAYOUTS[layout].variants
+    if value is not None and value not in variants:
+        listed = ", ".join(filter(None, variants)) or "none"
+        raise InputError(f"--variant: found {value!r}, expected one that {layout} has: {listed}")
+    return value or variants[0]
+
+
+def _defects(layout: str, value: object) -> tuple[str, ...]:
+    known = (*LAYOUTS[layout].mammogram_defects, *LAYOUTS[layout].tree_defects)
+    if value in ((), []):
+        return ()
+    return known if value == "all" and known else _choices("defects", value, known)
 
 
 def _sequence(value: object) -> tuple[object, ...]:

@@ -88,12 +88,15 @@ def hash_patient(patient: str) -> str:
     return hashlib.sha256(patient.encode()).hexdigest()[:16]
 
 
-def write_inbreast(output_dir: Path, phantoms: Iterable[Phantom], defects: Sequence[str] = ()) -> tuple[int, int]:
+def write_inbreast(
+    output_dir: Path, phantoms: Iterable[Phantom], variant: str, defects: Sequence[str]
+) -> tuple[int, int]:
     """Write phantoms as an INbreast tree; two patients out of three have the other side too, without masses.
 
     Args:
         output_dir: the folder around it.
         phantoms: taken one by one.
+        variant: there is only one.
         defects: as `write_tree` takes them.
 
     Returns:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
 import re
 from collections import Counter, defaultdict
@@ -18,17 +16,16 @@ from tqdm import tqdm
 
 from custom.data import PARTS
 from custom.errors import InputError
-from custom.reader import read_pixels
 from scripts.prepare import masks, splits
-from scripts.prepare.account import account
+from scripts.prepare.account import count_splits, count_statuses, list_reasons
 from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
+from scripts.prepare.pixels import read_values
+from scripts.prepare.table import Row, read_content, read_table
 
 REQUIRED = ("image", "mask", "patient_id")
 METADATA = ("laterality", "view", "birads", "density", "pathology")
 BOX = ("x0", "y0", "x1", "y1")
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-Row = dict[str, str]
 
 
 def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
@@ -44,8 +41,10 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
         copy: copy the images instead of linking to them.
     """
     source, target = Path(table), Path(dataset_dir)
-    content = _read(source)
-    rows = read_table(content, source)
+    content = read_content(source)
+    rows = read_table(content, source, REQUIRED)
+    if not rows:
+        raise InputError(f"{source}: the table has no rows; expected one per lesion")
     names = mammogram_names({row["image"] for row in rows})
     number_lesions(rows, names, source)
     parts = table_parts(rows, source)
@@ -67,7 +66,8 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
                 entries[lesion] = entry(row, file, label)
 
     usable = [entries[row["lesion_id"]] for row in rows if row["lesion_id"] in entries]
-    write_audit(target / "audit.csv", [audit[row["lesion_id"]] for row in rows])
+    audited = [audit[row["lesion_id"]] for row in rows]
+    write_audit(target / "audit.csv", audited)
     about = {
         "name": target.resolve().name,
         "source": f"manifest {source.name}",
@@ -76,36 +76,9 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
     datalists = make_splits(usable, parts)
     for name, split in datalists.items():
         write_datalist(target / "datalists" / f"{name}.json", about, split)
-    print(account(list(audit.values()), datalists))
+    print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
     if not usable:
         raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
-
-
-def read_table(content: bytes, table: Path) -> list[Row]:
-    """The rows of a manifest, every cell and heading stripped.
-
-    Args:
-        content: of the CSV file, UTF-8 with or without byte order mark.
-        table: its name, for messages.
-
-    Raises:
-        InputError: the table has no rows, lacks a required column or is no UTF-8 text.
-    """
-    try:
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), skipinitialspace=True)
-        columns = [(name or "").strip() for name in reader.fieldnames or []]
-        rows = [dict(zip(columns, ((cell or "").strip() for cell in row.values()), strict=False)) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: not a CSV table in UTF-8 ({error}); save it as such") from error
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing:
-        raise InputError(
-            f"{table}: column {', '.join(missing)} is missing; found {', '.join(columns) or 'none'}; "
-            f"expected at least {', '.join(REQUIRED)}"
-        )
-    if not rows:
-        raise InputError(f"{table}: the table has no rows; expected one per lesion")
-    return rows
 
 
 def mammogram_names(images: Iterable[str]) -> dict[str, str]:
@@ -182,16 +155,6 @@ def pair(image: str, lesions: Sequence[Row], folder: Path) -> Iterator[tuple[Row
         yield row, mask, f"{row['mask']}: {reason}" if reason else ""
 
 
-def read_values(file: str, folder: Path) -> np.ndarray:
-    """The pixels of an image or mask of the table; its errors name the file as the table does."""
-    if not file:
-        raise InputError("the table names no file")
-    try:
-        return read_pixels(folder / file)
-    except InputError as error:
-        raise InputError(str(error).replace(str(folder / file), file)) from error
-
-
 def _fault(row: Row, shape: tuple[int, int]) -> str:
     if not row["patient_id"]:
         return "no patient_id; a split by patient needs one"
@@ -258,10 +221,3 @@ def make_splits(usable: Sequence[Mapping[str, Any]], parts: Mapping[str, str]) -
             part: [lesion for lesion in usable if parts[lesion["lesion_id"]] == part] for part in PARTS
         }
     return datalists
-
-
-def _read(table: Path) -> bytes:
-    try:
-        return table.read_bytes()
-    except OSError as error:
-        raise InputError(f"{table}: cannot be read ({error.strerror}); expected a CSV table") from error

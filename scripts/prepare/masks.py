@@ -45,5 +45,5 @@ def fit(mask: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray | None, st
     across, down = shape[0] / mask.shape[0], shape[1] / mask.shape[1]
     if abs(across / down - 1) > RATIO_TOLERANCE:
         return None, f"{sizes}: the sides differ by {across:.3f} and {down:.3f}, so the mask is of another image"
-    resized = cv2.resize(mask.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    resized = cv2.resize(mask.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0
     return (resized, f"{sizes}: resized by {across:.3f}") if resized.any() else (None, f"{sizes}: empty once resized")

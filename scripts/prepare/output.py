@@ -20,13 +20,20 @@ USABLE = ("paired", "repaired")
 
 
 def write_if_changed(file: Path, content: bytes) -> None:
-    """Replace `file` by `content` in one step, unless it holds that already."""
-    if file.is_file() and not file.is_symlink() and file.read_bytes() == content:
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.part")
-    unfinished.write_bytes(content)
-    unfinished.replace(file)
+    """Replace `file` by `content` in one step, unless it holds that already.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        if file.is_file() and not file.is_symlink() and file.read_bytes() == content:
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_name(f".{file.name}.part")
+        unfinished.write_bytes(content)
+        unfinished.replace(file)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror}); name a folder that can be") from error
 
 
 def link_image(source: Path, target: Path, copy: bool) -> None:

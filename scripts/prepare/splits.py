@@ -1,9 +1,10 @@
-"""Splits by patient: no patient is ever in two parts."""
+"""Splits by patient, with no patient in two parts; and by lesion, as others did."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,40 @@ def patient_split(entries: Iterable[Entry]) -> Parts:
     return _parts(
         entries, {patient: {0: "test", 1: "validation"}.get(number, "training") for patient, number in group.items()}
     )
+
+
+def split_with_test(entries: Iterable[Entry], tested: Collection[str]) -> Parts:
+    """The given patients for test, 10 % of the others for validation, alike in pathology and density."""
+    entries = list(entries)
+    stratum = strata(entry for entry in entries if entry["patient_id"] not in tested)
+    group = deal(stratum, 10, SEED)
+    part = {patient: "validation" if group[patient] == 0 else "training" for patient in stratum}
+    return _parts(entries, dict.fromkeys(tested, "test") | part)
+
+
+def lesion_split(entries: Iterable[Entry]) -> Parts:
+    """Random lesions, 10 % for test, then 10 % of the rest for validation: a patient may be in several parts."""
+    entries = list(entries)
+    order = np.random.default_rng(SEED).permutation(len(entries))
+    test = math.ceil(len(entries) / 10)
+    validation = test + math.ceil((len(entries) - test) / 10)
+    cuts = {"training": order[validation:], "validation": order[test:validation], "test": order[:test]}
+    return {part: [entries[position] for position in sorted(positions)] for part, positions in cuts.items()}
+
+
+def shared_patients(parts: Parts) -> int:
+    """The number of patients who are in more than one part."""
+    return sum(number > 1 for number in Counter(patient for part in parts.values() for patient in _ids(part)).values())
+
+
+def shared_share(parts: Parts) -> float:
+    """The share of the test's lesions whose patient is also in training; 0 without a test."""
+    trained = _ids(parts["training"])
+    return float(np.mean([entry["patient_id"] in trained for entry in parts["test"]])) if parts["test"] else 0.0
+
+
+def _ids(entries: Iterable[Entry]) -> set[str]:
+    return {entry["patient_id"] for entry in entries}
 
 
 def fold_splits(entries: Iterable[Entry]) -> list[Parts]:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from dask.distributed import LocalCluster
+from conftest import snapshot
 from hypothesis import example, given
 from hypothesis import strategies as st
 from monai.data import load_decathlon_datalist
@@ -73,21 +73,6 @@ def read_mask(dataset: Path, lesion: str) -> np.ndarray:
     mask = cv2.imread(str(dataset / "masks" / f"{lesion}.png"), cv2.IMREAD_UNCHANGED)
     assert mask.dtype == np.uint8
     return mask.T
-
-
-def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
-    return {
-        str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns)
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
-
-
-@pytest.fixture(scope="session")
-def scheduler() -> Iterator[str]:
-    """A Dask cluster inside this process, so that no test waits for processes to start."""
-    with LocalCluster(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=":0") as cluster:
-        yield cluster.scheduler_address
 
 
 @pytest.fixture
@@ -375,7 +360,7 @@ def test_phantoms_come_back_with_their_masks(prepare: Callable[..., Path], tmp_p
     phantoms = [
         generate_phantom(5, draw_patient(5, number), view, (160, 240)) for number in (1, 2, 7) for view in ("CC", "MLO")
     ]
-    write_inbreast(tmp_path / "raw", phantoms)
+    write_inbreast(tmp_path / "raw", phantoms, "", ())
     entries = {entry["lesion_id"]: entry for entry in read_datalist(str(prepare()), "test", "test")}
     assert len(entries) == sum(len(phantom.masks) for phantom in phantoms)
     for phantom in phantoms:

@@ -8,21 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import write_manifest, write_png
+from conftest import snapshot, write_manifest, write_png
 from hypothesis import given
 from hypothesis import strategies as st
 
 from custom.data import read_datalist
 from custom.errors import InputError
-from scripts.prepare.manifest import mammogram_names, prepare_manifest, read_table
-
-
-def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
-    return {
-        str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns)
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
+from scripts.prepare.manifest import REQUIRED, mammogram_names, prepare_manifest
+from scripts.prepare.table import read_table
 
 
 def change(table: Path, edit: Callable[[list[dict[str, str]]], None]) -> None:
@@ -253,7 +246,7 @@ def test_cells_are_stripped(rows: list[tuple[str, str, str]], mark: str, space: 
 
     lines = [",".join(quoted(text) for text in ("image", "mask", "patient_id"))]
     lines += [",".join(quoted(text) for text in row) for row in rows]
-    read = read_table((mark + "\n".join(lines)).encode(), Path("table.csv"))
+    read = read_table((mark + "\n".join(lines)).encode(), Path("table.csv"), REQUIRED)
     assert [tuple(row.values()) for row in read] == [tuple(text.strip() for text in row) for row in rows]
 
 

@@ -1,0 +1,50 @@
+"""Tables with one row per lesion, as they come: CSV with stray spaces, newlines and byte order marks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from custom.errors import InputError
+
+Row = dict[str, str]
+
+
+def read_content(table: Path) -> bytes:
+    """The bytes of a table.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return table.read_bytes()
+    except OSError as error:
+        raise InputError(f"{table}: cannot be read ({error.strerror}); expected a CSV table") from error
+
+
+def read_table(content: bytes, table: Path, required: Sequence[str]) -> list[Row]:
+    """The rows of a table, every cell and heading stripped.
+
+    Args:
+        content: of the CSV file, UTF-8 with or without byte order mark.
+        table: its name, for messages.
+        required: columns that must be there.
+
+    Raises:
+        InputError: the table lacks a required column or is no UTF-8 text.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), skipinitialspace=True)
+        columns = [(name or "").strip() for name in reader.fieldnames or []]
+        rows = [dict(zip(columns, ((cell or "").strip() for cell in row.values()), strict=False)) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table}: not a CSV table in UTF-8 ({error}); save it as such") from error
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise InputError(
+            f"{table}: column {', '.join(missing)} is missing; found {', '.join(columns) or 'none'}; "
+            f"expected at least {', '.join(required)}"
+        )
+    return rows
