@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
@@ -25,7 +26,9 @@ from scripts.phantoms.cohort import draw_patient
 from scripts.phantoms.command import phantoms
 from scripts.phantoms.generate import generate_phantom
 from scripts.phantoms.layouts import raw_mammogram
+from scripts.prepare import cbis_ddsm_pairing
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
+from scripts.prepare.pixels import read_values
 
 SIZE = (240, 360)
 PATIENTS = 12
@@ -248,6 +251,20 @@ def test_dicom_goes_before_the_mirror_and_the_whole_copy_before_the_broken_one(t
     # What is cut off within its header is no longer known as a copy.
     known = {reason for reason in reasons if not reason.endswith("which is taken from other files")}
     assert known == {"duplicate", "JPEG form", "not an image"}
+
+
+def test_no_file_is_decoded_twice(tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch):
+    decoded: Counter[str] = Counter()
+
+    def count(file: str, folder: Path) -> np.ndarray:
+        decoded[file] += 1
+        return read_values(file, folder)
+
+    monkeypatch.setattr(cbis_ddsm_pairing, "read_values", count)
+    rows = prepare(raw_tree(tmp_path / "raw", variant="mixed", defects="all"), tmp_path / "out", scheduler)
+    assert set(decoded.values()) == {1}
+    assert {row["image_file"] for row in rows.values()} - {""} < set(decoded)
+    assert not any("Calc-" in file for file in decoded)
 
 
 def test_masks_that_both_agree_are_told_apart_by_nobody(tmp_path: Path, scheduler: str):
