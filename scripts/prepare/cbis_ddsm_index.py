@@ -157,13 +157,13 @@ def _without_copies(files: Iterable[SourceFile]) -> tuple[list[SourceFile], dict
     """
     files = sorted(files, key=lambda file: (-file.bytes, file.path))
     any_dicom = any(not file.jpeg and not file.fault for file in files)
-    kept: dict[str, SourceFile] = {}
+    kept: dict[tuple[str, tuple[int, int], int], SourceFile] = {}
     aside = {}
     for file in files:
         if file.jpeg and any_dicom:
             aside[file.path] = f"JPEG form of {file.key}, whose DICOM form is used"
             continue
-        first = kept.setdefault(file.uid or file.path, file)
+        first = kept.setdefault((file.uid or file.path, file.size, file.bits), file)
         if first is not file:
             aside[file.path] = f"duplicate of {first.path}"
     return sorted(kept.values(), key=lambda file: file.path), aside
