@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,9 +28,7 @@ def spread(
     Raises:
         InputError: no scheduler answers at the address.
     """
-    cluster = (
-        None if scheduler else LocalCluster(n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None)
-    )
+    cluster = None if scheduler else _local_cluster()
     try:
         with Client(scheduler or cluster, timeout="30s") as client:
             futures = client.map(function, items, pure=False, retries=0)
@@ -44,3 +43,10 @@ def spread(
     finally:
         if cluster is not None:
             cluster.close()
+
+
+def _local_cluster() -> LocalCluster:
+    # A worker that is shut down while it talks to the scheduler logs an error; what matters is raised.
+    return LocalCluster(
+        n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    )

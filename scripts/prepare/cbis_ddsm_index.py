@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from pydicom.errors import InvalidDicomError
 from tqdm import tqdm
 
 from scripts.prepare.cbis_ddsm_tables import Key, Tables, parse_key
+from scripts.prepare.table import read_content, read_table
 
 MIRROR_TABLE = "dicom_info.csv"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -66,6 +66,9 @@ def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
         source: folder of the download, in any of its layouts, or several of them.
         skipped: a folder that is not looked into even if it lies in `source`: the prepared data set.
         tables: the official ones.
+
+    Raises:
+        InputError: the mirror's table of headers cannot be used.
     """
     paths = list(_walk(source, skipped))
     series_keys = dict(tables.series_keys)
@@ -73,10 +76,11 @@ def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
         if path.name == MIRROR_TABLE:
             series_keys |= _mirror_keys(path)
     wanted = {name for lesion in tables.lesions for name in (lesion.key.name, lesion.key.mammogram)}
+    table_paths = {table.resolve() for table in tables.files}
     aside: dict[str, str] = {}
     found: dict[str, list[SourceFile]] = {}
     for path in tqdm(paths, desc="Reading headers", unit="file", disable=None):
-        if path.resolve() in {table.resolve() for table in tables.files}:
+        if path.resolve() in table_paths:
             continue
         file = _read_header(path, path.relative_to(source), series_keys)
         name = path.relative_to(source).as_posix()
@@ -106,9 +110,8 @@ def _walk(source: Path, skipped: Path) -> Iterator[Path]:
 
 def _mirror_keys(table: Path) -> dict[str, Key]:
     """The key of each series, from the mirror's table of headers."""
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = [(row.get("image_path") or "", row.get("PatientID") or "") for row in csv.DictReader(file)]
-    keys = {PurePosixPath(path.strip()).parent.name: parse_key(patient) for path, patient in rows}
+    rows = read_table(read_content(table), table, ("image_path", "PatientID"))
+    keys = {PurePosixPath(row["image_path"]).parent.name: parse_key(row["PatientID"]) for row in rows}
     return {series: key for series, key in keys.items() if key}
 
 

@@ -240,14 +240,15 @@ def confirm(image: np.ndarray, mask: Candidate, crop: Candidate) -> Pair:
     if fitted is None:
         raise Quarantine(OTHER_FILM, f"{mask.file.path}: {note}")
     box, values = _box(fitted), crop.values
-    if not _alike(values.shape, box) and _alike(values.shape, _box(mask.values)):
+    crops = [values] if _alike(values.shape, box) else []
+    if note and _alike(values.shape, _box(mask.values)):
         factor = image.shape[0] / mask.values.shape[0]
-        columns, rows = (round(side * factor) for side in values.shape)
-        values = cv2.resize(values, (rows, columns), interpolation=cv2.INTER_AREA)
-    if not _alike(values.shape, box):
+        columns, rows = (max(1, round(side * factor)) for side in values.shape)
+        crops.append(cv2.resize(values, (rows, columns), interpolation=cv2.INTER_AREA))
+    if not crops:
         sizes = f"crop {values.shape[0]} x {values.shape[1]}, mask's box {box[2] - box[0]} x {box[3] - box[1]}"
         raise Quarantine(DISAGREES, f"{crop.file.path}: {sizes} (columns x rows), so they are of two lesions")
-    correlation = correlate(image, box, values)
+    correlation = max(correlate(image, box, values) for values in crops)
     if correlation <= LEAST_CORRELATION:
         raise Quarantine(
             DISAGREES,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,3 +69,18 @@ def test_a_mask_no_larger_than_the_crop_is_no_mask_of_the_frame():
     files = [candidate("mask", "mask", mask_of((2, 2, 9, 9))[:20, :20]), candidate("crop", "crop", IMAGE[:20, :20])]
     with pytest.raises(Quarantine, match="no mask is larger than a crop"):
         find_pair(IMAGE, files)
+
+
+@pytest.mark.parametrize("pitch_of_the_crop", [1, 50 / 43.5])
+@pytest.mark.parametrize("side", [24, 40, 70])
+def test_the_crop_of_a_resampled_mask_may_have_either_pitch(pitch_of_the_crop: float, side: int):
+    image = cv2.GaussianBlur(np.random.default_rng(2).normal(1000, 900, (400, 600)).astype(np.float32), (0, 0), 3)
+    mask = np.zeros(image.shape, bool)
+    mask[100 : 100 + side, 300 : 300 + side] = True
+    film = (690, 460)
+    drawn = cv2.resize(mask.astype(np.uint8), film, interpolation=cv2.INTER_NEAREST_EXACT) > 0
+    size = round(side * pitch_of_the_crop)
+    crop = cv2.resize(image[100 : 100 + side, 300 : 300 + side], (size, size), interpolation=cv2.INTER_LINEAR)
+    pair = find_pair(image, [candidate("mask", "mask", drawn), candidate("crop", "crop", crop)])
+    assert "resized by 0.870" in pair.note
+    assert 2 * (pair.mask & mask).sum() / (pair.mask.sum() + mask.sum()) > 0.9

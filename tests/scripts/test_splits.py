@@ -1,11 +1,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.prepare.splits import deal, fold_splits, patient_split
+from scripts.prepare.splits import (
+    deal,
+    fold_splits,
+    lesion_split,
+    patient_split,
+    shared_patients,
+    shared_share,
+    split_with_test,
+)
 
 patients = st.text("ABC123", min_size=1, max_size=4)
 entries = st.lists(
@@ -65,3 +74,40 @@ def test_share_of_a_large_set():
         "test": 100,
     }
     assert [len(parts["validation"]) for parts in fold_splits(lesions)] == [100] * 5
+
+
+@settings(deadline=None)
+@given(entries, st.sets(patients))
+def test_given_patients_are_tested_and_a_tenth_of_the_others_validates(given_entries: list, tested: set[str]):
+    parts = split_with_test(given_entries, tested)
+    assert sum(map(len, parts.values())) == len(given_entries)
+    assert ids(parts["test"]) == tested & ids(given_entries)
+    assert not shared_patients(parts)
+    others = len(ids(given_entries) - tested)
+    assert len(ids(parts["validation"])) == -(-others // 10)
+
+
+@given(entries)
+def test_a_split_by_lesion_is_complete_and_keeps_the_order(given_entries: list):
+    numbered = [{**entry, "number": number} for number, entry in enumerate(given_entries)]
+    parts = lesion_split(numbered)
+    places = [[entry["number"] for entry in part] for part in parts.values()]
+    assert sorted(chain.from_iterable(places)) == list(range(len(numbered)))
+    assert all(part == sorted(part) for part in places)
+    assert parts == lesion_split(numbered)
+
+
+def test_the_published_split_by_lesion():
+    # 1681 lesions: 1360 for training, 152 for validation, 169 for test (doi 10.18502/fbt.v12i4.19818).
+    parts = lesion_split([{"patient_id": str(number)} for number in range(1681)])
+    assert {part: len(lesions) for part, lesions in parts.items()} == {"training": 1360, "validation": 152, "test": 169}
+
+
+def test_who_is_in_several_parts():
+    parts = {
+        part: [{"patient_id": patient} for patient in of]
+        for part, of in {"training": "aab", "validation": "bc", "test": "abdd"}.items()
+    }
+    assert shared_patients(parts) == 2
+    assert shared_share(parts) == 0.5
+    assert shared_share({"training": [], "test": []}) == 0
