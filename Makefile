@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Threads that wait for each other must not keep a shared machine's cores busy.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m scripts demo $(DEMO_FLAGS)
@@ -17,6 +17,9 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy custom scripts
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.benchmark_prepare_cbis_ddsm --folder bench
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

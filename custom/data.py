@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.data import PersistentDataset, load_decathlon_datalist
+from monai.data import PersistentDataset
 from monai.data.utils import pickle_hashing
 from monai.utils import TraceKeys
 from numpy._core.multiarray import _reconstruct
@@ -44,12 +44,14 @@ def datalist_file(dataset_dir: str, split: str) -> Path:
         )
     file = folder / "datalists" / f"{split}.json"
     if not file.is_file():
-        splits = sorted(other.stem for other in file.parent.glob("*.json"))
-        if not splits:
+        others = sorted(file.parent.glob("*.json"))
+        if not others:
             raise InputError(
                 f"{folder}: no datalists found; expected a prepared data set: make one with `python -m scripts prepare`"
             )
-        raise InputError(f"{file}: no such datalist; --split takes {', '.join(splits)} here")
+        splits = ", ".join(other.stem for other in others)
+        notes = "; ".join(filter(None, (json.loads(other.read_text()).get("note") for other in others)))
+        raise InputError(f"{file}: no such datalist; --split takes {splits} here{f' ({notes})' if notes else ''}")
     return file
 
 
@@ -77,14 +79,10 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
         raise InputError(
             f"{file}: no lesions for {part} ({reason}); this datalist has {', '.join(filled) or 'none at all'}"
         )
-    located = load_decathlon_datalist(file, data_list_key=part, base_dir=dataset_dir)
-    # MONAI takes an empty text, too, for a path of the folder, and any other that a file happens to be named like.
-    entries = [
-        entry | {key: paths[key] for key in FILE_KEYS} for entry, paths in zip(content[part], located, strict=True)
-    ]
+    entries = [_located(entry, dataset_dir) for entry in content[part]]
     for entry in entries:
         for key in FILE_KEYS:
-            if not Path(entry[key]).is_file():
+            if key in entry and not Path(entry[key]).is_file():
                 raise InputError(
                     f"{entry[key]}: the {key} of {entry['lesion_id']} in {file.name} is gone; "
                     "restore it or prepare the data set again"
@@ -94,38 +92,48 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
 
 def masks_by_image(dataset_dir: str, split: str) -> dict[str, set[str]]:
     """The masks of all lesions of each mammogram in a datalist, whichever part they are in; absolute paths."""
-    file = datalist_file(dataset_dir, split)
+    content = json.loads(datalist_file(dataset_dir, split).read_text())
     masks = defaultdict(set)
-    for part in PARTS:
-        if json.loads(file.read_text()).get(part):
-            for entry in load_decathlon_datalist(file, data_list_key=part, base_dir=dataset_dir):
-                masks[entry["image"]].add(entry["label"])
+    for entry in (_located(entry, dataset_dir) for part in PARTS for entry in content.get(part, ())):
+        masks[entry["image"]].add(entry["label"])
     return masks
 
 
+def _located(entry: Mapping[str, Any], dataset_dir: str) -> dict[str, Any]:
+    # MONAI's load_decathlon_datalist would take every text for a path that names something in the folder, "" as well.
+    folder = Path(dataset_dir).resolve()
+    return {**entry, **{key: str(folder / entry[key]) for key in FILE_KEYS if key in entry}}
+
+
 def lesion_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What training and evaluation load of each entry: image, mask and the lesion's name."""
+    """What training and evaluation load of each entry: image, mask and the lesion's name.
+
+    Raises:
+        InputError: an entry has no mask.
+    """
+    for entry in entries:
+        if "label" not in entry:
+            raise InputError(f"{entry['image']}: lesion {entry['lesion_id']} has no label, expected its mask; add it")
     return [{key: entry[key] for key in (*FILE_KEYS, "lesion_id")} for entry in entries]
 
 
 def boxed_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What inference loads of each entry: image, name and box `(x0, y0, x1, y1)`: the entry's own, else its mask's."""
-    return [
-        {
-            "image": entry["image"],
-            "lesion_id": entry["lesion_id"],
-            "box": entry.get("box") or _box_of_mask(entry["label"]),
-        }
-        for entry in entries
-    ]
+    """What inference loads of each entry: image, name and box `(x0, y0, x1, y1)`: the entry's own, else its mask's.
+
+    Raises:
+        InputError: an entry has neither, or its mask is empty.
+    """
+    return [{"image": entry["image"], "lesion_id": entry["lesion_id"], "box": _box(entry)} for entry in entries]
 
 
-def _box_of_mask(file: str) -> list[int]:
-    box = mask_box(read_pixels(file)[None])
+def _box(entry: Mapping[str, Any]) -> list[float]:
+    if "box" in entry:
+        return entry["box"]
+    if "label" not in entry:
+        raise InputError(f"{entry['image']}: lesion {entry['lesion_id']} has no box and no label, expected one of them")
+    box = mask_box(read_pixels(entry["label"])[None])
     if box is None:
-        raise InputError(
-            f"{file}: the mask is empty; expected the pixels of a lesion: give the lesion a `box` or a mask"
-        )
+        raise InputError(f"{entry['label']}: the mask is empty, expected a lesion; give the lesion a box or a mask")
     return list(box)
 
 

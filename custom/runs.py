@@ -135,4 +135,5 @@ def _go_on(folder: Path, kept: dict[str, Any]) -> None:
     done = trainer["iteration"] // trainer["epoch_length"]
     if done >= kept["epochs"]:
         raise InputError(f"{folder}: has its {done} epochs already; pass a larger number by --epochs to train on")
-    args_file.write_text(json.dumps(recorded | {"epochs": kept["epochs"]}, indent=4) + "\n")
+    for file in (args_file, folder / "evaluating.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"epochs": kept["epochs"]}, indent=4) + "\n")

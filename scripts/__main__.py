@@ -30,6 +30,9 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def verb(*arguments: Any, **flags: Any) -> None:
+        if "help" in flags:  # Fire leaves it to a function that takes any flag and needs none
+            print(inspect.getdoc(function))
+            return
         for name in flags:
             if name not in signature.parameters:
                 near = difflib.get_close_matches(name, signature.parameters, n=1) or list(signature.parameters)

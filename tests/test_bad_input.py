@@ -67,6 +67,26 @@ def test_a_file_that_is_gone(train: Callable, own_dataset: Path, spoil: Callable
     assert f"the {key} of T_0" in line
 
 
+def test_a_lesion_without_mask_can_be_predicted_but_not_trained_on(
+    train: Callable, as_program: Callable, own_dataset: Path
+):
+    run = train(own_dataset, epochs=1)
+    file = own_dataset / "datalists" / "patient.json"
+    content = json.loads(file.read_text())
+    for lesion in content["test"]:
+        del lesion["label"]
+    content["test"][0]["box"], content["test"][1]["box"] = [5, 6, 40, 50], [5.5, 6, 40, 50.25]
+    file.write_text(json.dumps(content))
+    as_program("monai.bundle", "run", args_file=run / "inference.json")
+    assert len(list((run / "inference" / "prepared_patient").iterdir())) == 2
+    assert "has no label, expected its mask" in refused(
+        as_program, "monai.bundle", "run", args_file=run / "evaluating.json"
+    )
+    del content["test"][0]["box"]
+    file.write_text(json.dumps(content))
+    assert "has no box and no label" in refused(as_program, "monai.bundle", "run", args_file=run / "inference.json")
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_mask_of_another_size(train: Callable, own_dataset: Path, workers: int):
     mask = sorted((own_dataset / "masks").iterdir())[0]

@@ -122,7 +122,8 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(train: Callable, datas
     assert scalars(whole) == scalars(parts)
     for file in ("model.pt", "last.pt"):
         torch.testing.assert_close(torch.load(whole / file), torch.load(parts / file), rtol=0, atol=0)
-    assert json.loads((parts / "training.json").read_text())["epochs"] == 4
+    for name in ("training.json", "evaluating.json"):
+        assert json.loads((parts / name).read_text())["epochs"] == 4
 
 
 def test_eight_lesions_can_be_learnt_by_heart(train: Callable, as_program: Callable, own_dataset: Path):

@@ -256,9 +256,10 @@ def test_nothing_is_trained_on_it(prepare: Callable[..., Path], part: str):
         read_datalist(str(out), "test", part)
 
 
-def test_a_training_stops_with_the_reason(prepare: Callable[..., Path], train: Callable[..., Path]):
+@pytest.mark.parametrize("split", ["patient", "test"])
+def test_a_training_stops_with_the_reason(prepare: Callable[..., Path], train: Callable[..., Path], split: str):
     with pytest.raises(RuntimeError) as caught:
-        train(prepare(mammogram(11, L_SHAPE)), split="test")
+        train(prepare(mammogram(11, L_SHAPE)), split=split)
     assert "INbreast is the unseen test set" in str(find_input_error(caught.value))
 
 

@@ -234,6 +234,11 @@ def test_wrong_flags(as_program: Callable, flags: dict[str, str], line: str):
     assert str(caught.value) == line
 
 
+def test_help(as_program: Callable, capsys: pytest.CaptureFixture):
+    as_program("scripts", "demo", "--help")
+    assert "output_dir: holds everything" in capsys.readouterr().out
+
+
 cell = st.text(st.characters(codec="utf-8", exclude_characters='\r\0"', exclude_categories=["Cc", "Zs"]), min_size=1)
 
 
