@@ -110,7 +110,7 @@ def rebuilt_tables(folder: Path) -> None:
 
 
 def test_making_them_again_gives_the_same_bytes(tmp_path: Path, as_program: Callable):
-    tables = os.environ.get("MAMMO_CBIS_DDSM_TABLES")
+    tables = os.environ.get("MAMMO_TABLES")
     if not tables:
         rebuilt_tables(tmp_path / "tables")
     as_program("scripts", "datalists", tables=tables or tmp_path / "tables", output_dir=tmp_path / "made")
