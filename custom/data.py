@@ -50,14 +50,26 @@ def datalist_file(dataset_dir: str, split: str) -> Path:
                 f"{folder}: no datalists found; expected a prepared data set: make one with `python -m scripts prepare`"
             )
         splits = ", ".join(other.stem for other in others)
-        notes = "; ".join(filter(None, (json.loads(other.read_text()).get("note") for other in others)))
+        notes = "; ".join(filter(None, (read_json(other).get("note") for other in others)))
         raise InputError(f"{file}: no such datalist; --split takes {splits} here{f' ({notes})' if notes else ''}")
     return file
 
 
+def read_json(file: Path) -> dict[str, Any]:
+    """The content of a datalist.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: not a readable JSON file ({error}); prepare the data set again") from error
+
+
 def read_dataset_name(dataset_dir: str, split: str) -> str:
     """The name that the data set gives itself in its datalist."""
-    return json.loads(datalist_file(dataset_dir, split).read_text())["name"]
+    return read_json(datalist_file(dataset_dir, split))["name"]
 
 
 def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any]]:
@@ -72,7 +84,7 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
         InputError: no such data set, split or part, an empty part, or a file of an entry that is gone.
     """
     file = datalist_file(dataset_dir, split)
-    content = json.loads(file.read_text())
+    content = read_json(file)
     if not content.get(part):
         reason = content.get("note", "the data set was prepared without it")
         filled = [other for other in PARTS if content.get(other)]
@@ -92,10 +104,11 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
 
 def masks_by_image(dataset_dir: str, split: str) -> dict[str, set[str]]:
     """The masks of all lesions of each mammogram in a datalist, whichever part they are in; absolute paths."""
-    content = json.loads(datalist_file(dataset_dir, split).read_text())
+    content = read_json(datalist_file(dataset_dir, split))
     masks = defaultdict(set)
     for entry in (_located(entry, dataset_dir) for part in PARTS for entry in content.get(part, ())):
-        masks[entry["image"]].add(entry["label"])
+        if "label" in entry:
+            masks[entry["image"]].add(entry["label"])
     return masks
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
 import monai
 import torch
 from torch import nn
 
-from custom.data import datalist_file
+from custom.data import datalist_file, read_json
 
 
 def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> dict[str, Any]:
@@ -26,14 +25,14 @@ def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> di
         data set was prepared from, `datalist_sha256`), `settings` and `versions`.
     """
     file = datalist_file(settings["dataset_dir"], settings["split"])
-    datalist = json.loads(file.read_text())
+    datalist = read_json(file)
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "dataset": {
             "name": datalist["name"],
             "split": settings["split"],
             "source": datalist["source"],
-            "manifest_sha256": datalist["manifest_sha256"],
+            "manifest_sha256": datalist.get("manifest_sha256"),
             "datalist_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         },
         "settings": settings,

@@ -22,6 +22,7 @@ _PATHS = {"dataset_dir", "output_dir", "cache_dir"}
 _FREE_ON_RESUME = _PATHS | {"epochs", "num_workers"}
 # A repetition of the run must not inherit these.
 _OF_ONE_LAUNCH = ("run_name", "resume", "amp")
+_NOT_KEPT = ("bundle_root", "run_dir")
 
 
 def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -> str:
@@ -97,16 +98,16 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     training = [str(Path(file).resolve()) for file in command.config_files] or [str(configs / "train.json")]
     evaluating = [*training, str(configs / "evaluate.json")]
     inference = [str(configs / "inference.json")]
-    nested = {name: value for name, value in command.overrides.items() if "#" in name}
-    network_def = _merged(training, nested)["network_def"]
+    other = {name: value for name, value in command.overrides.items() if name not in {*settings, *_NOT_KEPT}}
+    network_def = _merged(training, other)["network_def"]
     of_inference = {name: value for name, value in kept.items() if name in _merged(inference, {})}
     of_inference |= {"network_def": network_def, "output_dir": str(folder / "inference")}
 
     root = {"bundle_root": str(Path(bundle_root).resolve())}
     model = {"model": str(folder / MODEL)}
     folder.mkdir(parents=True)
-    _write_args(folder / "training.json", "training", training, root | kept | nested)
-    _write_args(folder / "evaluating.json", "evaluating", evaluating, root | kept | nested | model)
+    _write_args(folder / "training.json", "training", training, root | kept | other)
+    _write_args(folder / "evaluating.json", "evaluating", evaluating, root | kept | other | model)
     _write_args(folder / "inference.json", "inference", inference, root | of_inference | model)
 
 
@@ -135,5 +136,9 @@ def _go_on(folder: Path, kept: dict[str, Any]) -> None:
     done = trainer["iteration"] // trainer["epoch_length"]
     if done >= kept["epochs"]:
         raise InputError(f"{folder}: has its {done} epochs already; pass a larger number by --epochs to train on")
-    for file in (args_file, folder / "evaluating.json"):
-        file.write_text(json.dumps(json.loads(file.read_text()) | {"epochs": kept["epochs"]}, indent=4) + "\n")
+    for file in folder.glob("*.json"):
+        content = json.loads(file.read_text())
+        changed = {name: kept[name] for name in _FREE_ON_RESUME & content.keys()}
+        if file.name == "inference.json":
+            del changed["output_dir"]  # there it is the folder of the masks
+        file.write_text(json.dumps(content | changed, indent=4) + "\n")

@@ -20,6 +20,8 @@ from custom.errors import InputError, report_input_errors
 Count = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
 Pair = Annotated[list[Count], Len(2, 2)]
+# Sixteen times smaller at its deepest, the network still needs more than one pixel there.
+ImageSize = Annotated[list[Annotated[int, Ge(32)]], Len(2, 2)]
 
 # `python -m monai.bundle run` takes these itself; every other name is an id of the config.
 _RUN_ARGUMENTS = {"run_id", "init_id", "final_id", "meta_file", "config_file", "logging_file", "tracking", "args_file"}
@@ -52,7 +54,7 @@ class Settings(TypedDict, total=False):
     margin: Annotated[float, Ge(0)]
     square: bool
     box_jitter: Share
-    image_size: Pair
+    image_size: ImageSize
     network_name: Annotated[str, Len(1)]
     features: Annotated[list[Count], Len(6, 6)]
     deep_supervision: bool
@@ -126,11 +128,16 @@ def check_settings(settings: dict[str, Any]) -> None:
     except ValidationError as error:
         fault = error.errors()[0]
         name, found = fault["loc"][0], fault["input"]
-        if found == "":
+        if found == "" and name in ("dataset_dir", "model"):
             raise InputError(f"--{name} is missing: give it on the command line, such as --{name} DIR") from error
         expected = fault["msg"].removeprefix("Input should be ")
         hint = "; on the command line write True or False" if "boolean" in expected else ""
         raise InputError(f"--{name}: found {found!r}, expected {expected}{hint}") from error
+    if settings.get("val_interval", 1) > settings.get("epochs", 1):
+        raise InputError(
+            f"--val_interval: found {settings['val_interval']}, expected at most the {settings['epochs']} epochs, "
+            "or no model is ever the best"
+        )
 
 
 def _check_names(command: CommandLine) -> None:

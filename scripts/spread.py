@@ -30,19 +30,22 @@ def spread(
     """
     cluster = None if scheduler else _local_cluster()
     try:
-        with Client(scheduler or cluster, timeout="30s") as client:
+        with _client(scheduler, cluster) as client:
             futures = client.map(function, items, pure=False, retries=0)
             done = as_completed(futures)
             for _ in tqdm(done, total=len(futures), desc=description, unit=unit, disable=None):
                 pass
             return client.gather(futures)
-    except OSError as error:
-        raise InputError(
-            f"--scheduler {scheduler}: no Dask scheduler answers there ({error}); start one first"
-        ) from error
     finally:
         if cluster is not None:
             cluster.close()
+
+
+def _client(scheduler: str | None, cluster: LocalCluster | None) -> Client:
+    try:
+        return Client(scheduler or cluster, timeout="30s")
+    except (OSError, ValueError) as error:
+        raise InputError(f"--scheduler {scheduler}: no Dask scheduler answers ({error}); start one there") from error
 
 
 def _local_cluster() -> LocalCluster:

@@ -141,6 +141,8 @@ def test_box_without_area_or_outside(
         ("epochs", "0", "--epochs: found 0, expected greater than 0"),
         ("clahe", "false", "--clahe: found 'false', expected a valid boolean; on the command line write True or False"),
         ("image_size", "64", "--image_size: found 64, expected a valid list"),
+        ("val_interval", "3", "--val_interval: found 3, expected at most the 2 epochs, or no model is ever the best"),
+        ("image_size", "[64,16]", "--image_size: found 16, expected greater than or equal to 32"),
         ("margin", "-0.1", "--margin: found -0.1, expected greater than or equal to 0"),
         ("wiener_window", "4", "wiener window: found 4, expected an odd whole number or a pair of them, such as 3"),
     ],
@@ -160,6 +162,17 @@ def test_a_known_id_deep_in_the_config_is_accepted(train: Callable, dataset: Pat
     run = train(dataset, **{"network_def#network#dropout": "0.1", "epochs": 1})
     assert json.loads((run / "training.json").read_text())["network_def#network#dropout"] == 0.1
     assert json.loads((run / "inference.json").read_text())["network_def"]["network"]["dropout"] == 0.1
+
+
+def test_a_component_given_on_the_command_line_is_kept(train: Callable, dataset: Path):
+    run = train(dataset, epochs=1, loss="{'_target_':'GeneralizedDiceLoss','sigmoid':True}")
+    for name in ("training", "evaluating"):
+        assert json.loads((run / f"{name}.json").read_text())["loss"]["_target_"] == "GeneralizedDiceLoss"
+
+
+def test_a_damaged_datalist(train: Callable, own_dataset: Path):
+    (own_dataset / "datalists" / "patient.json").write_text("{")
+    assert "patient.json: not a readable JSON file" in refused(train, own_dataset)
 
 
 def test_resuming_what_cannot_go_on(train: Callable, dataset: Path, tmp_path: Path):

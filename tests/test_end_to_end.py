@@ -118,12 +118,14 @@ def test_the_same_seed_gives_the_same_run_and_its_args_file_repeats_it(
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(train: Callable, dataset: Path, tmp_path: Path):
     whole = train(dataset, "whole", epochs=4)
     parts = train(dataset, "parts", epochs=2)
-    train(dataset, "", epochs=4, resume=parts)
+    moved = Path(shutil.copytree(dataset, tmp_path / "moved", symlinks=True))
+    train(moved, "", epochs=4, resume=parts)
     assert scalars(whole) == scalars(parts)
     for file in ("model.pt", "last.pt"):
         torch.testing.assert_close(torch.load(whole / file), torch.load(parts / file), rtol=0, atol=0)
     for name in ("training.json", "evaluating.json"):
         assert json.loads((parts / name).read_text())["epochs"] == 4
+        assert json.loads((parts / name).read_text())["dataset_dir"] == str(moved)
 
 
 def test_eight_lesions_can_be_learnt_by_heart(train: Callable, as_program: Callable, own_dataset: Path):

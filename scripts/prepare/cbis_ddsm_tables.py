@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custom.errors import InputError
+from scripts.prepare.output import UNKNOWN
 from scripts.prepare.table import Row, read_content, read_table
 
 NAME = "cbis_ddsm_mass"
@@ -29,8 +30,6 @@ METADATA = {
 }
 ABNORMALITY = "abnormality id"
 PATHS = ("image file path", "cropped image file path", "ROI mask file path")
-# How the tables write an empty cell. An empty text would not do: MONAI's reader of datalists takes it for a path.
-EMPTY = "N/A"
 
 _KEY = re.compile(r"(Mass|Calc)-(Training|Test)_(P_\d{5}_(?:LEFT|RIGHT)_(?:CC|MLO))(?:_(\d+))?", re.ASCII)
 
@@ -140,7 +139,7 @@ def _lesion(part: str, row: Row, place: str) -> Lesion:
         found = ", ".join(f"{column} {row[column]!r}" for column in columns)
         raise InputError(f"{place}: found {found}; expected such as P_00001, LEFT, CC, 1: fetch the table again")
     cells = {name: row[column] for name, column in METADATA.items()}
-    return Lesion(key, {"lesion_id": key.name} | {name: cell or EMPTY for name, cell in cells.items()})
+    return Lesion(key, {"lesion_id": key.name} | {name: cell or UNKNOWN for name, cell in cells.items()})
 
 
 def _series_keys(row: Row) -> dict[str, Key]:

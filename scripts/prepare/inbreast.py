@@ -16,7 +16,7 @@ from custom.errors import InputError
 from custom.reader import read_pixels
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
+from scripts.prepare.output import link_image, write_audit, write_datalists, write_mask
 from scripts.spread import spread
 
 NAME = "inbreast_mass"
@@ -108,7 +108,7 @@ def prepare_inbreast(
     }
     usable = [entry for outcome in outcomes for entry in outcome.entries]
     parts: dict[str, Any] = {"training": [], "validation": [], "test": usable}
-    write_datalist(target / "datalists" / "test.json", about, parts)
+    write_datalists(target / "datalists", about, {"test": parts})
     print("\n".join([*count_statuses(audit), *list_reasons(audit), *count_splits({"test": parts})]))
     print(_remarks(usable, outcomes, len(images), len(images.keys() - {case.annotation.stem for case in cases})))
     for name in strangers:

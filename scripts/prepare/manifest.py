@@ -18,7 +18,7 @@ from custom.data import PARTS
 from custom.errors import InputError
 from scripts.prepare import masks, splits
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, write_audit, write_datalist, write_mask
+from scripts.prepare.output import link_image, write_audit, write_datalists, write_mask
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import Row, read_content, read_table
 
@@ -74,8 +74,7 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
         "manifest_sha256": hashlib.sha256(content).hexdigest(),
     }
     datalists = make_splits(usable, parts)
-    for name, split in datalists.items():
-        write_datalist(target / "datalists" / f"{name}.json", about, split)
+    write_datalists(target / "datalists", about, datalists)
     print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
     if not usable:
         raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
@@ -193,6 +192,8 @@ def table_parts(rows: Sequence[Row], table: Path) -> dict[str, str]:
     of_patient: dict[str, str] = {}
     for line, row in enumerate(rows, start=2):
         part, patient = row["split"].lower(), row["patient_id"]
+        if not patient:
+            continue  # quarantined in its place
         if part not in PARTS:
             raise InputError(f"{table}, row {line}: split {row['split']!r}; expected {', '.join(PARTS)}")
         if of_patient.setdefault(patient, part) != part:
@@ -200,7 +201,7 @@ def table_parts(rows: Sequence[Row], table: Path) -> dict[str, str]:
                 f"{table}, row {line}: patient {patient} is in {part} and in {of_patient[patient]}; "
                 "expected each patient in one part of the split"
             )
-    return {row["lesion_id"]: of_patient[row["patient_id"]] for row in rows}
+    return {row["lesion_id"]: of_patient[row["patient_id"]] for row in rows if row["patient_id"]}
 
 
 def make_splits(usable: Sequence[Mapping[str, Any]], parts: Mapping[str, str]) -> dict[str, splits.Parts]:

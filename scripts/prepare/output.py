@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
+from scripts.prepare.splits import Parts
 
-USABLE = ("paired", "repaired")
+UNKNOWN = "N/A"
 
 
 def write_if_changed(file: Path, content: bytes) -> None:
@@ -42,24 +43,30 @@ def link_image(source: Path, target: Path, copy: bool) -> None:
     Raises:
         InputError: neither link can be made.
     """
+    source = source.resolve()  # a hard link to a symbolic link would point into nothing
     if target.exists() and (_same_copy(source, target) if copy else target.samefile(source)):
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.part")
-    unfinished.unlink(missing_ok=True)
-    if copy:
-        shutil.copy2(source, unfinished)
-    else:
-        try:
-            os.link(source, unfinished)
-        except OSError:
-            try:
-                unfinished.symlink_to(source.resolve())
-            except OSError as error:
-                raise InputError(
-                    f"{target}: cannot be linked to {source} ({error.strerror}); pass --copy True"
-                ) from error
-    unfinished.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)
+        if copy:
+            shutil.copy2(source, unfinished)
+        else:
+            _link(source, unfinished)
+        unfinished.replace(target)
+    except OSError as error:
+        what = "copied" if copy else "linked"
+        raise InputError(
+            f"{target}: {source} cannot be {what} there ({error.strerror}); change --dataset_dir or --copy"
+        ) from error
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        target.symlink_to(source)
 
 
 def _same_copy(source: Path, target: Path) -> bool:
@@ -73,11 +80,24 @@ def write_mask(file: Path, mask: np.ndarray) -> None:
     write_if_changed(file, cv2.imencode(".png", rows_first)[1].tobytes())
 
 
+def write_datalists(folder: Path, about: Mapping[str, str], splits: Mapping[str, Parts]) -> None:
+    """Write the datalists of a prepared data set and remove those of an earlier preparation that are no longer made."""
+    for name, parts in splits.items():
+        write_datalist(folder / f"{name}.json", about, parts)
+    for file in folder.glob("*.json"):
+        if file.stem not in splits:
+            file.unlink()
+
+
 def write_datalist(file: Path, about: Mapping[str, str], parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Write a datalist: what `about` says, then each part with one lesion a line."""
+    """Write a datalist: what `about` says, then each part with one lesion a line; nothing known is `N/A`.
+
+    MONAI's `load_decathlon_datalist` takes an empty text for a path and makes it the folder of the data set.
+    """
     lines = [f"    {json.dumps(key)}: {json.dumps(value)}" for key, value in about.items()]
     for part, entries in parts.items():
-        body = ",\n".join(f"        {json.dumps(entry)}" for entry in entries)
+        known = [{key: UNKNOWN if value == "" else value for key, value in entry.items()} for entry in entries]
+        body = ",\n".join(f"        {json.dumps(entry)}" for entry in known)
         lines.append(f"    {json.dumps(part)}: [\n{body}\n    ]" if entries else f"    {json.dumps(part)}: []")
     write_if_changed(file, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 

@@ -41,6 +41,9 @@ def read_table(content: bytes, table: Path, required: Sequence[str]) -> list[Row
         rows = [dict(zip(columns, ((cell or "").strip() for cell in row.values()), strict=False)) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table}: not a CSV table in UTF-8 ({error}); save it as such") from error
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise InputError(f"{table}: column {', '.join(twice)} stands twice; rename or remove one")
     missing = [name for name in required if name not in columns]
     if missing:
         raise InputError(

@@ -146,10 +146,10 @@ def test_every_defect_has_its_status_and_reason(prepare: Callable[..., Path], ca
         assert entry["patient_id"] == hash_patient(source.patient)
         assert entry["laterality"] == source.laterality
         assert entry["view"] == ("FB" if defect == "view_fb" else source.view)
-        assert entry["birads"] == ("" if defect == "no_sheet_row" else source.birads)
-        assert entry["density"] == ("" if defect in ("no_sheet_row", "blank_density") else source.density)
-        assert entry["pathology"] == ""
-        assert {name: rows[lesion][name] for name in ("patient_id", "view", "birads", "density")} == {
+        assert entry["birads"] == ("N/A" if defect == "no_sheet_row" else source.birads)
+        assert entry["density"] == ("N/A" if defect in ("no_sheet_row", "blank_density") else source.density)
+        assert entry["pathology"] == "N/A"
+        assert {name: rows[lesion][name] or "N/A" for name in ("patient_id", "view", "birads", "density")} == {
             name: entry[name] for name in ("patient_id", "view", "birads", "density")
         }
         image, _ = MammogramReader().get_data(entry["image"])
@@ -274,7 +274,7 @@ def test_a_run_is_evaluated_on_it(
     with (results / "lesions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["lesion_id"] for row in rows] == ["11_1", "12_1", "12_2"]
-    assert {(row["birads"], row["density"], row["pathology"]) for row in rows} == {("4a", "3", "")}
+    assert {(row["birads"], row["density"], row["pathology"]) for row in rows} == {("4a", "3", "N/A")}
     assert [row["view"] for row in rows] == ["FB", "MLO", "MLO"]
     assert json.loads((results / "summary.json").read_text())["dataset"]["name"] == "inbreast_mass"
 

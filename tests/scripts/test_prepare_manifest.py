@@ -11,6 +11,7 @@ import pytest
 from conftest import snapshot, write_manifest, write_png
 from hypothesis import given
 from hypothesis import strategies as st
+from monai.data import load_decathlon_datalist
 
 from custom.data import read_datalist
 from custom.errors import InputError
@@ -205,6 +206,47 @@ def test_a_table_that_cannot_be_used(tmp_path: Path, edit: Callable, line: str):
     assert line in str(caught.value)
     assert str(table) in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_relative_symbolic_link_is_followed(tmp_path: Path):
+    table = write_manifest(tmp_path / "raw", patients=3)
+    image = table.parent / "images" / "T_000_LEFT_CC.png"
+    (tmp_path / "store").mkdir()
+    stored = image.rename(tmp_path / "store" / "x.png")
+    image.symlink_to(Path("../../store/x.png"))
+    prepare_manifest(str(table), str(tmp_path / "out"))
+    assert (tmp_path / "out" / "images" / image.name).samefile(stored)
+
+
+def test_a_heading_that_stands_twice(tmp_path: Path):
+    table = tmp_path / "manifest.csv"
+    table.write_text("image,mask,note,note,patient_id\na,b,c,d,e\n")
+    with pytest.raises(InputError, match="column note stands twice"):
+        prepare_manifest(str(table), str(tmp_path / "out"))
+
+
+def test_datalists_that_are_no_longer_made_go(tmp_path: Path):
+    table = write_manifest(tmp_path / "raw", patients=6)
+    prepare_manifest(str(table), str(tmp_path / "out"))
+    change(table, lambda rows: rows.__delitem__(slice(8, None)))  # four patients are too few for five folds
+    prepare_manifest(str(table), str(tmp_path / "out"))
+    assert [file.name for file in (tmp_path / "out" / "datalists").iterdir()] == ["patient.json"]
+
+
+def test_what_is_not_known_is_no_path_to_monai(tmp_path: Path):
+    table = write_manifest(tmp_path / "raw", patients=3)
+    change(table, lambda rows: [row.update(pathology="", note="") for row in rows])
+    prepare_manifest(str(table), str(tmp_path / "out"))
+    file = tmp_path / "out" / "datalists" / "patient.json"
+    (lesion, *_) = load_decathlon_datalist(file, data_list_key="training", base_dir=tmp_path / "out")
+    assert (lesion["pathology"], lesion["note"]) == ("N/A", "N/A")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path):
+    table = write_manifest(tmp_path / "raw", patients=3)
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(InputError, match="cannot be linked there"):
+        prepare_manifest(str(table), str(tmp_path / "out"))
 
 
 def test_nothing_usable(tmp_path: Path):
