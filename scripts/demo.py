@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from custom.data import read_json
 from custom.errors import InputError
 from scripts.picture import picture_cases, write_picture
 
@@ -74,7 +74,7 @@ def demo(
 
 def compare_with_baselines(table: Path, datalist: Path) -> str:
     """Mean Dice of network and baselines as text, over all lesions and for each shape and for spiculated margins."""
-    entries = {entry["lesion_id"]: entry for entry in json.loads(datalist.read_text())["test"]}
+    entries = {entry["lesion_id"]: entry for entry in read_json(datalist)["test"]}
     rows = _read(table)
     groups: dict[str, list[dict[str, str]]] = {}
     for row in rows:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from custom.data import datalist_file
+from custom.data import datalist_file, read_json
 from custom.outlines import PREDICTION_COLOUR, TRUTH_COLOUR, draw_outlines
 from custom.reader import read_pixels
 from custom.transforms import CropLesion
@@ -34,7 +33,7 @@ def picture_cases(evaluation_dir: Path, dataset_dir: Path, split: str, columns: 
     """
     with (evaluation_dir / "lesions.csv").open(newline="") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: float(row["dice"]))
-    datalist = json.loads(datalist_file(str(dataset_dir), split).read_text())
+    datalist = read_json(datalist_file(str(dataset_dir), split))
     entries = {entry["lesion_id"]: entry for entry in datalist["test"]}
     shown = [rows[index] for index in np.linspace(0, len(rows) - 1, min(2 * columns, len(rows))).round().astype(int)]
     tiles = [_tile(row, entries[row["lesion_id"]], dataset_dir, evaluation_dir / "predictions") for row in shown]

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
-from custom.reader import read_pixels
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
 from scripts.prepare.output import link_image, write_audit, write_datalists, write_mask
+from scripts.prepare.pixels import read_values
 from scripts.spread import spread
 
 NAME = "inbreast_mass"
@@ -201,9 +201,9 @@ def _read_image(case: Case) -> tuple[Row, tuple[int, int] | None, str]:
     if name is not None:
         metadata |= {"patient_id": name.patient_id, "laterality": name.laterality, "view": name.view}
     try:
-        columns, rows = read_pixels(file).shape
+        columns, rows = read_values(f"{files.IMAGES}/{file.name}", file.parents[1]).shape
     except InputError as error:
-        return metadata, None, str(error).replace(str(file), f"{files.IMAGES}/{file.name}")
+        return metadata, None, str(error)
     return metadata, (columns, rows), ""
 
 
