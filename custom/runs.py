@@ -12,6 +12,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from custom.errors import InputError
+from custom.files import write_if_changed
 from custom.settings import CommandLine
 
 MODEL = "model.pt"
@@ -70,6 +71,29 @@ def check_model(model: str) -> None:
         )
 
 
+def epochs_done(run_dir: Path) -> int:
+    """How many epochs the run in `run_dir` has finished; 0 without a checkpoint."""
+    if not (run_dir / LAST).is_file():
+        return 0
+    trainer = torch.load(run_dir / LAST, map_location="cpu", weights_only=True)["trainer"]
+    return trainer["iteration"] // trainer["epoch_length"]
+
+
+def evaluation_folder(model: str, dataset_name: str, split: str, box_displacement: float) -> str:
+    """Where an evaluation of `model` is written: beside it, under the data set's name, the split and how it was tested.
+
+    Args:
+        model: file of the weights.
+        dataset_name: the data set's name for itself.
+        split: the datalist.
+        box_displacement: of the boxes, as a part of their sides.
+    """
+    name = f"{dataset_name}_{split}"
+    if box_displacement:
+        name += f"_displaced{100 * box_displacement:g}"
+    return str(Path(model).resolve().parent / "evaluation" / name)
+
+
 def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     """Create the run folder with its three args files, or make sure that a resumed run goes on as it began.
 
@@ -120,7 +144,11 @@ def _merged(config_files: list[str], overrides: dict[str, Any]) -> ConfigParser:
 
 def _write_args(file: Path, run_id: str, config_files: list[str], values: dict[str, Any]) -> None:
     content = {"run_id": run_id, "config_file": config_files, **values}
-    file.write_text(json.dumps(content, indent=4) + "\n")
+    write_if_changed(file, _as_text(content))
+
+
+def _as_text(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=4) + "\n").encode()
 
 
 def _go_on(folder: Path, kept: dict[str, Any]) -> None:
@@ -132,8 +160,7 @@ def _go_on(folder: Path, kept: dict[str, Any]) -> None:
                 f"{folder}: was trained with {name} {recorded.get(name)!r}, found {value!r}; a run keeps its own "
                 f"settings: pass --args_file {args_file} beside --resume"
             )
-    trainer = torch.load(folder / LAST, map_location="cpu", weights_only=True)["trainer"]
-    done = trainer["iteration"] // trainer["epoch_length"]
+    done = epochs_done(folder)
     if done >= kept["epochs"]:
         raise InputError(f"{folder}: has its {done} epochs already; pass a larger number by --epochs to train on")
     for file in folder.glob("*.json"):
@@ -141,4 +168,4 @@ def _go_on(folder: Path, kept: dict[str, Any]) -> None:
         changed = {name: kept[name] for name in _FREE_ON_RESUME & content.keys()}
         if file.name == "inference.json":
             del changed["output_dir"]  # there it is the folder of the masks
-        file.write_text(json.dumps(content | changed, indent=4) + "\n")
+        write_if_changed(file, _as_text(content | changed))

@@ -54,6 +54,7 @@ class Settings(TypedDict, total=False):
     margin: Annotated[float, Ge(0)]
     square: bool
     box_jitter: Share
+    box_displacement: Share
     image_size: ImageSize
     network_name: Annotated[str, Len(1)]
     features: Annotated[list[Count], Len(6, 6)]
@@ -122,7 +123,19 @@ def check_settings(settings: dict[str, Any]) -> None:
         InputError: names the switch, what was found and what it takes.
     """
     report_input_errors()
-    _check_names(CommandLine.of_this_process())
+    check_names(CommandLine.of_this_process())
+    check_values(settings)
+
+
+def check_values(settings: dict[str, Any]) -> None:
+    """Refuse a switch of the wrong kind.
+
+    Args:
+        settings: the values of some or all switches by name.
+
+    Raises:
+        InputError: names the switch, what was found and what it takes.
+    """
     try:
         TypeAdapter(Settings).validate_python(settings)
     except ValidationError as error:
@@ -140,7 +153,12 @@ def check_settings(settings: dict[str, Any]) -> None:
         )
 
 
-def _check_names(command: CommandLine) -> None:
+def check_names(command: CommandLine) -> None:
+    """Refuse an override of an id that the config files of `command` do not have.
+
+    Raises:
+        InputError: names the id and one like it.
+    """
     if not command.config_files:
         return
     ids = command.read_config().get()

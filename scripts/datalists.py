@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custom.data import PARTS
+from custom.files import write_if_changed
 from scripts.prepare import cbis_ddsm_tables as cbis_ddsm
 from scripts.prepare import inbreast
 from scripts.prepare.cbis_ddsm_splits import entry, make_splits
 from scripts.prepare.inbreast_datalist import inbreast_datalist
-from scripts.prepare.output import write_datalist, write_if_changed
+from scripts.prepare.output import write_datalist
 from scripts.prepare.splits import FOLDS, Entry, Parts, shared_patients, shared_share
 
 COUNTED = {"birads": "BI-RADS", "density": "ACR density", "pathology": "pathology"}

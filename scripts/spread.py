@@ -14,21 +14,27 @@ from custom.errors import InputError
 
 
 def spread(
-    function: Callable[[Any], Any], items: Sequence[Any], scheduler: str | None, description: str, unit: str
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    scheduler: str | None,
+    description: str,
+    unit: str,
+    workers: int | None = None,
 ) -> list[Any]:
     """`function` of every item, with a progress bar; the results are in the order of the items.
 
     Args:
-        function: takes one item; importable by a worker. What it raises ends the whole work.
+        function: takes one item; importable by a worker. What it raises is raised when the other items are done.
         items: small and picklable: names of files, not their pixels.
-        scheduler: address of a Dask scheduler; None for one process on each core of this machine.
+        scheduler: address of a Dask scheduler; None for processes of this machine.
         description: of the progress bar.
         unit: of the progress bar.
+        workers: processes of this machine where there is no scheduler; None for one on each core.
 
     Raises:
         InputError: no scheduler answers at the address.
     """
-    cluster = None if scheduler else _local_cluster()
+    cluster = None if scheduler else _local_cluster(workers)
     try:
         with _client(scheduler, cluster) as client:
             futures = client.map(function, items, pure=False, retries=0)
@@ -48,8 +54,8 @@ def _client(scheduler: str | None, cluster: LocalCluster | None) -> Client:
         raise InputError(f"--scheduler {scheduler}: no Dask scheduler answers ({error}); start one there") from error
 
 
-def _local_cluster() -> LocalCluster:
+def _local_cluster(workers: int | None) -> LocalCluster:
     # A worker that is shut down while it talks to the scheduler logs an error; what matters is raised.
     return LocalCluster(
-        n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=workers or os.cpu_count(), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
     )

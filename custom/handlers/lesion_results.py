@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from ignite.engine import Engine, Events
 from monai.data import PILWriter
 
+from custom.files import write_csv, write_if_changed
 from custom.metrics import lesion_scores
 from custom.reader import read_pixels
 from custom.summary import summarise
@@ -107,13 +107,10 @@ class LesionTable:
             )
 
     def write(self, engine: Engine) -> None:
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        with (self.output_dir / "lesions.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.rows[0])
-            writer.writeheader()
-            writer.writerows(self.rows)
+        write_csv(self.output_dir / "lesions.csv", self.rows)
         summary = {**self.about, **summarise(self.rows, self.samples, self.confidence, self.seed)}
-        (self.output_dir / "summary.json").write_text(json.dumps(summary, indent=4) + "\n")
+        # Last, so that where there is a summary, the evaluation is whole.
+        write_if_changed(self.output_dir / "summary.json", (json.dumps(summary, indent=4) + "\n").encode())
         _tell(summary, self.output_dir)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from torch.utils.data import DataLoader
@@ -18,8 +19,8 @@ class SeedEpochs:
 
     Args:
         seed: of the run.
-        data_loader: the training's, with a `DistributedSampler` (its order is a function of seed and epoch, also in a
-            single process) and lesion datasets behind it.
+        data_loader: the training's, with a `DistributedSampler` (its order is a function of one number, also in
+            a single process) and lesion datasets behind it.
     """
 
     def __init__(self, seed: int, data_loader: DataLoader) -> None:
@@ -32,7 +33,9 @@ class SeedEpochs:
 
     def __call__(self, engine: Engine) -> None:
         epoch = engine.state.epoch
-        torch.manual_seed(self.seed + epoch)
-        self.sampler.set_epoch(epoch)
+        # A plain sum would give seed 1 in epoch 1 the numbers of seed 0 in epoch 2.
+        state = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1)[0])
+        torch.manual_seed(state)
+        self.sampler.set_epoch(state)
         for dataset in self.datasets:
             dataset.epoch = epoch

@@ -3,6 +3,7 @@
 from custom.transforms.artifacts import RemoveArtifacts, RemoveArtifactsd
 from custom.transforms.clahe import CLAHE, CLAHEd
 from custom.transforms.crop import (
+    CropDisplacedLesiond,
     CropLesion,
     CropLesiond,
     RandCropLesiond,
@@ -15,6 +16,7 @@ from custom.transforms.wiener import WienerFilter, WienerFilterd
 __all__ = [
     "CLAHE",
     "CLAHEd",
+    "CropDisplacedLesiond",
     "CropLesion",
     "CropLesiond",
     "RandCropLesiond",

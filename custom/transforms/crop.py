@@ -6,6 +6,7 @@ Images are channel first, `(C, X, Y)`, x = column. Boxes and windows are `(x0, y
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -245,33 +246,84 @@ class RandCropLesiond(Randomizable, CropLesiond):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, margin, square, mask_key, allow_missing_keys=allow_missing_keys)
-        if not 0 <= scale < 1:
-            raise InputError(f"scale is {scale}, expected at least 0 and below 1; 0.1 changes a side by up to a tenth")
-        # At the frame's edge, more than this would take a box of the smallest scale out of the frame.
-        limit = 1 - scale / 2
-        if not 0 <= displacement < limit:
-            raise InputError(
-                f"displacement is {displacement}, expected at least 0 and below {limit:g}, so that a box of scale "
-                f"{scale} keeps to the frame; 0.1 moves a box by up to a tenth of its side"
-            )
+        _check_reach(displacement, scale)
         self.displacement = displacement
         self.scale = scale
 
     def randomize(self, box: Box) -> None:
-        """Draw `self.shift` and `self.growth`, the pixels by which the sides' centres and ends move."""
-        sides = np.subtract(box[2:], box[:2])
-        shift = (self.displacement * sides).astype(int)
-        growth = (self.scale * sides / 2).astype(int)
-        self.shift = self.R.randint(-shift, shift + 1)
-        self.growth = self.R.randint(-growth, growth + 1)
+        """Draw `self.box`, the displaced `box`."""
+        self.box = displace_box(box, self.displacement, self.scale, self.R)
 
     def find_box(self, data: Mapping[Hashable, Any]) -> Box:
         """The displaced box, in pixels of the images of `data`."""
-        box = super().find_box(data)
-        self.randomize(box)
-        moves = np.concatenate([self.shift - self.growth, self.shift + self.growth])
-        x0, y0, x1, y1 = np.add(box, moves).tolist()
-        return x0, y0, x1, y1
+        self.randomize(super().find_box(data))
+        return self.box
+
+
+class CropDisplacedLesiond(CropLesiond):
+    """`RandCropLesiond` with the same displacement of a lesion every time: what a test with careless boxes needs.
+
+    The random numbers come from the lesion's name alone, so that every network is tested on the same boxes.
+
+    Args:
+        keys, mask_key, margin, square, displacement, scale, allow_missing_keys: see `RandCropLesiond`.
+        name_key: the lesion's name.
+
+    Raises:
+        InputError: see `RandCropLesiond`.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        mask_key: str,
+        name_key: str = "lesion_id",
+        margin: float = 0.2,
+        square: bool = True,
+        displacement: float = 0.1,
+        scale: float = 0.1,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, margin, square, mask_key, allow_missing_keys=allow_missing_keys)
+        _check_reach(displacement, scale)
+        self.displacement = displacement
+        self.scale = scale
+        self.name_key = name_key
+
+    def find_box(self, data: Mapping[Hashable, Any]) -> Box:
+        """The lesion's displaced box, in pixels of the images of `data`."""
+        random = np.random.RandomState(zlib.crc32(data[self.name_key].encode()))
+        return displace_box(super().find_box(data), self.displacement, self.scale, random)
+
+
+def displace_box(box: Box, displacement: float, scale: float, random: np.random.RandomState) -> Box:
+    """`box` as a hurried reader would draw it: each side moved and scaled by whole pixels; see `RandCropLesiond`.
+
+    Args:
+        box: `(x0, y0, x1, y1)` in pixels.
+        displacement: the largest displacement, as a part of the box's side.
+        scale: the largest change of a side, as a part of it.
+        random: where the two displacements and then the two changes are drawn from.
+    """
+    sides = np.subtract(box[2:], box[:2])
+    most_shift = (displacement * sides).astype(int)
+    most_growth = (scale * sides / 2).astype(int)
+    shift = random.randint(-most_shift, most_shift + 1)
+    growth = random.randint(-most_growth, most_growth + 1)
+    x0, y0, x1, y1 = np.add(box, np.concatenate([shift - growth, shift + growth])).tolist()
+    return x0, y0, x1, y1
+
+
+def _check_reach(displacement: float, scale: float) -> None:
+    if not 0 <= scale < 1:
+        raise InputError(f"scale is {scale}, expected at least 0 and below 1; 0.1 changes a side by up to a tenth")
+    # At the frame's edge, more than this would take a box of the smallest scale out of the frame.
+    limit = 1 - scale / 2
+    if not 0 <= displacement < limit:
+        raise InputError(
+            f"displacement is {displacement}, expected at least 0 and below {limit:g}, so that a box of scale "
+            f"{scale} keeps to the frame; 0.1 moves a box by up to a tenth of its side"
+        )
 
 
 def _file(data: Mapping[Hashable, Any], key: Hashable) -> str:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from custom.files import write_if_changed
 from scripts.phantoms.cbis_ddsm import DESCRIPTIONS, CbisDdsmWriter, Pixels, RawFile, RawMammogram, raw_files
-from scripts.prepare.output import write_if_changed
 
 # The film pitches 50 and 43.5 micrometres: the factor most often found between a mammogram and its mask.
 PITCH_RATIO = 50 / 43.5

@@ -12,10 +12,10 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from custom.errors import InputError
+from custom.files import write_if_changed
 from scripts.phantoms.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.phantoms.generate import Phantom, generate_phantom
 from scripts.phantoms.layouts import LAYOUTS
-from scripts.prepare.output import write_if_changed
 
 T = TypeVar("T", int, str)
 

@@ -22,8 +22,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from custom.errors import InputError
+from custom.files import write_if_changed
 from scripts.phantoms.generate import Phantom
-from scripts.prepare.output import write_if_changed
 
 RELEASE = "INbreast Release 1.0"
 HEADING = ("Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR", "Bi-Rads")

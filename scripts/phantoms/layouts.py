@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from custom.files import write_if_changed
 from scripts.phantoms import cbis_ddsm_defects
 from scripts.phantoms.cbis_ddsm import VARIANTS, CbisDdsmWriter, RawLesion, RawMammogram
 from scripts.phantoms.generate import Phantom
 from scripts.phantoms.inbreast import DEFECTS as INBREAST_DEFECTS
 from scripts.phantoms.inbreast import write_inbreast
-from scripts.prepare.output import write_if_changed
 
 MANIFEST_COLUMNS = (
     "image", "mask", "lesion_id", "patient_id", "laterality", "view", "birads", "density", "pathology", "subtlety",

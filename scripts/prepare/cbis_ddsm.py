@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from custom.errors import InputError
+from custom.files import write_if_changed
 from scripts.prepare import account
 from scripts.prepare.cbis_ddsm_index import Index, index_source
 from scripts.prepare.cbis_ddsm_pairing import Outcome, Task, image_suffix, prepare_mammogram
@@ -21,7 +22,7 @@ from scripts.prepare.cbis_ddsm_tables import (
     Tables,
     read_tables,
 )
-from scripts.prepare.output import write_audit, write_datalists, write_if_changed
+from scripts.prepare.output import write_audit, write_datalists
 from scripts.prepare.splits import Parts
 from scripts.spread import spread
 

@@ -205,7 +205,7 @@ def table_parts(rows: Sequence[Row], table: Path) -> dict[str, str]:
 
 
 def make_splits(usable: Sequence[Mapping[str, Any]], parts: Mapping[str, str]) -> dict[str, splits.Parts]:
-    """The datalists that the lesions allow: by patient and in folds if there are enough patients, and the table's own.
+    """The datalists that the lesions allow: by patient, in folds, by lesion as the paper did, and the table's own.
 
     Args:
         usable: the lesions' entries.
@@ -215,6 +215,7 @@ def make_splits(usable: Sequence[Mapping[str, Any]], parts: Mapping[str, str]) -
     datalists: dict[str, splits.Parts] = {}
     if len(patients) >= splits.LEAST_PATIENTS:
         datalists["patient"] = splits.patient_split(usable)
+        datalists["paper"] = splits.lesion_split(usable)
     if len(patients) >= splits.FOLDS:
         datalists |= {f"fold{number}": split for number, split in enumerate(splits.fold_splits(usable))}
     if parts:

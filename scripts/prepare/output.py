@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import shutil
@@ -15,26 +13,10 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
+from custom.files import write_csv, write_if_changed
 from scripts.prepare.splits import Parts
 
 UNKNOWN = "N/A"
-
-
-def write_if_changed(file: Path, content: bytes) -> None:
-    """Replace `file` by `content` in one step, unless it holds that already.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    try:
-        if file.is_file() and not file.is_symlink() and file.read_bytes() == content:
-            return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f".{file.name}.part")
-        unfinished.write_bytes(content)
-        unfinished.replace(file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror}); name a folder that can be") from error
 
 
 def link_image(source: Path, target: Path, copy: bool) -> None:
@@ -104,11 +86,4 @@ def write_datalist(file: Path, about: Mapping[str, str], parts: Mapping[str, Seq
 
 def write_audit(file: Path, rows: Iterable[Mapping[str, str]]) -> None:
     """Write the audit: one row per lesion of the source's table, `lesion_id, status, reason` first."""
-    rows = list(rows)
-    text = io.StringIO()
-    first = ("lesion_id", "status", "reason")
-    columns = [*first, *(name for name in rows[0] if name not in first)]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_if_changed(file, text.getvalue().encode())
+    write_csv(file, list(rows), first=("lesion_id", "status", "reason"))

@@ -44,6 +44,7 @@ def test_the_contract(tmp_path: Path):
     np.testing.assert_array_equal(mask, cv2.imread(str(tmp_path / "raw" / "masks" / image.name), cv2.IMREAD_UNCHANGED))
     assert {file.stem for file in (tmp_path / "out" / "datalists").iterdir()} == {
         "patient",
+        "paper",
         *(f"fold{number}" for number in range(5)),
     }
     lesion = read_datalist(str(tmp_path / "out"), "patient", "training")[0]
@@ -230,7 +231,7 @@ def test_datalists_that_are_no_longer_made_go(tmp_path: Path):
     prepare_manifest(str(table), str(tmp_path / "out"))
     change(table, lambda rows: rows.__delitem__(slice(8, None)))  # four patients are too few for five folds
     prepare_manifest(str(table), str(tmp_path / "out"))
-    assert [file.name for file in (tmp_path / "out" / "datalists").iterdir()] == ["patient.json"]
+    assert {file.stem for file in (tmp_path / "out" / "datalists").iterdir()} == {"paper", "patient"}
 
 
 def test_what_is_not_known_is_no_path_to_monai(tmp_path: Path):

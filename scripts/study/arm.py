@@ -1,0 +1,114 @@
+"""One arm of a study with one seed: an ordinary training and its evaluations, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from custom.errors import InputError
+from custom.files import write_if_changed
+from custom.runs import epochs_done
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one worker does: train an arm with one seed and test it.
+
+    Attributes:
+        arm: its name.
+        seed: of the run.
+        study_dir: of the study.
+        config_files: of the training.
+        settings: the ids that it overrides.
+        tests: of each test the ids that the evaluation overrides.
+    """
+
+    arm: str
+    seed: int
+    study_dir: Path
+    config_files: list[str]
+    settings: dict[str, Any]
+    tests: dict[str, dict[str, Any]]
+
+    @property
+    def run_name(self) -> str:
+        return f"{slug(self.arm)}_seed{self.seed}"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.study_dir / "runs" / self.run_name
+
+    @property
+    def args_file(self) -> Path:
+        return self.study_dir / "args" / f"{self.run_name}.json"
+
+    @property
+    def log_file(self) -> Path:
+        return self.study_dir / "logs" / f"{self.run_name}.log"
+
+    def evaluation_dir(self, test: str) -> Path:
+        return self.run_dir / "evaluation" / (slug(test) or "test")
+
+
+def slug(name: str) -> str:
+    """`name` as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name).strip("_")
+
+
+def is_evaluated(job: Job, test: str) -> bool:
+    """Whether the results of `test` are there, which are the last that an evaluation writes."""
+    return (job.evaluation_dir(test) / "summary.json").is_file()
+
+
+def run_job(job: Job) -> None:
+    """Do what of `job` is not done: the epochs that its run lacks, and the tests without results.
+
+    A run without a checkpoint starts anew.
+
+    Raises:
+        InputError: training or evaluation failed; the last line of what it said, and where the rest is.
+    """
+    trained = epochs_done(job.run_dir)
+    if trained < job.settings["epochs"]:
+        if trained:
+            _run(job, "training", job.run_dir / "training.json", resume=job.run_dir)
+        else:
+            shutil.rmtree(job.run_dir, ignore_errors=True)
+            given = {"run_id": "training", "config_file": job.config_files, **job.settings, "run_name": job.run_name}
+            write_if_changed(job.args_file, (json.dumps(given, indent=4) + "\n").encode())
+            _run(job, "training", job.args_file)
+    for test, overrides in job.tests.items():
+        if not is_evaluated(job, test):
+            args_file = job.run_dir / "evaluating.json"
+            _run(job, "evaluating", args_file, evaluation_dir=job.evaluation_dir(test), **overrides)
+
+
+def _run(job: Job, run_id: str, args_file: Path, **overrides: Any) -> None:
+    flags = [part for name, value in overrides.items() for part in (f"--{name}", str(value))]
+    command = ["monai.bundle", "run", run_id, "--args_file", str(args_file), *flags]
+    job.log_file.parent.mkdir(parents=True, exist_ok=True)
+    with job.log_file.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.study.tethered", *command],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        code = process.wait()
+    if code:
+        said = job.log_file.read_text(errors="replace").strip().splitlines() or ["nothing"]
+        raise InputError(
+            f"{job.log_file}: {run_id} of arm {job.arm!r} with seed {job.seed} ended with exit code {code}, its last "
+            f"line is {said[-1]!r}; mend that and start the study again, which goes on with what is missing"
+        )
+
+

@@ -1,0 +1,79 @@
+"""What the finished runs of a study say: the lesions' scores, the curves, the cost of the networks."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.bundle import ConfigParser
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from scripts.study.arm import Job
+from scripts.study.cost import network_cost
+from scripts.study.definition import Study
+from scripts.study.outcome import Outcome
+
+CURVES = ("train_loss", "train_dice", "val_loss", "val_dice")
+TEXTS = ("lesion_id", "patient_id", "laterality", "view", "birads", "density", "pathology")
+
+
+def collect(study: Study, jobs: list[Job]) -> list[Outcome]:
+    """The outcome of every arm in every test, in the study's order; the cost is measured here, one after the other."""
+    by_arm = {arm: [job for job in jobs if job.arm == arm] for arm in study.arms}
+    curves = {arm: [read_curves(job.run_dir) for job in runs] for arm, runs in by_arm.items()}
+    return [
+        Outcome(
+            arm=arm,
+            test=test,
+            lesions=[read_lesions(job.evaluation_dir(test) / "lesions.csv") for job in runs],
+            curves=curves[arm],
+            cost=run_cost(runs[0].run_dir, study.tests[test]),
+            paper=study.paper.get(arm, {}),
+        )
+        for arm, runs in by_arm.items()
+        for test in study.tests
+    ]
+
+
+def read_lesions(file: Path) -> list[dict[str, Any]]:
+    """The rows of a `lesions.csv`, numbers as numbers."""
+    with file.open(newline="") as stream:
+        return [
+            {name: value if name in TEXTS else float(value) for name, value in row.items()}
+            for row in csv.DictReader(stream)
+        ]
+
+
+def read_curves(run_dir: Path) -> dict[str, float]:
+    """Loss and Dice of training and validation at the epoch whose model was kept, read from the run's events.
+
+    Returns:
+        `train_loss, train_dice, val_loss, val_dice, best_epoch, epochs` and `seconds_per_epoch`: the median time from
+        the end of an epoch to the end of the next, validation included; NaN after a single epoch.
+    """
+    events = EventAccumulator(str(run_dir), size_guidance={"scalars": 0})
+    events.Reload()
+    # A run that was stopped between two checkpoints repeats an epoch: the later event counts.
+    points = {tag: {event.step: event for event in events.Scalars(tag)} for tag in CURVES}
+    dice = points["val_dice"]
+    best = max(dice, key=lambda epoch: (dice[epoch].value, -epoch))
+    ends = [points["train_loss"][epoch].wall_time for epoch in sorted(points["train_loss"])]
+    return {
+        **{tag: points[tag][best].value for tag in CURVES},
+        "best_epoch": best,
+        "epochs": len(ends),
+        "seconds_per_epoch": float(np.median(np.diff(ends))) if len(ends) > 1 else float("nan"),
+    }
+
+
+def run_cost(run_dir: Path, overrides: Mapping[str, Any]) -> dict[str, float]:
+    """The cost of a run's network, as its inference would build it with the `overrides` of a test."""
+    args = json.loads((run_dir / "inference.json").read_text())
+    parser = ConfigParser()
+    parser.read_config(args["config_file"])
+    parser.update({name: value for name, value in {**args, **overrides}.items() if name in parser})
+    return network_cost(parser.get_parsed_content("network"), tuple(parser["image_size"]))

@@ -1,0 +1,90 @@
+"""What a study is: a JSON file of arms, one of them the reference."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import NotRequired, TypedDict
+
+from custom.errors import InputError
+
+CONFIGS = Path(__file__).parents[2] / "bundle" / "configs"
+STUDIES = CONFIGS / "studies"
+
+Overrides = dict[str, Any]
+
+
+class _Content(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
+
+    description: str
+    reference: str
+    arms: dict[str, Overrides]
+    tests: NotRequired[dict[str, Overrides]]
+    paper: NotRequired[dict[str, dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Arms that differ in what they override.
+
+    Attributes:
+        name: the file's name without suffix.
+        description: one line, the heading of table and figure.
+        reference: the arm that the others are compared with.
+        arms: of each arm the ids of `train.json` that it overrides; `config_file` lists config files to merge over it.
+        tests: of each test the ids that its evaluation overrides; one test that is called "" where the file has none.
+        paper: of each arm the published figures, in percent, by metric.
+    """
+
+    name: str
+    description: str
+    reference: str
+    arms: dict[str, Overrides]
+    tests: dict[str, Overrides] = field(default_factory=lambda: {"": {}})
+    paper: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def config_files(self, arm: str) -> list[str]:
+        """The config files of `arm`, absolute; its own are looked for in `bundle/configs`."""
+        return [str(CONFIGS / file) for file in ("train.json", *self.arms[arm].get("config_file", ()))]
+
+    def overrides(self, arm: str) -> Overrides:
+        """The ids that `arm` overrides."""
+        return {name: value for name, value in self.arms[arm].items() if name != "config_file"}
+
+    def varied(self) -> set[str]:
+        """The ids that some arm overrides."""
+        return {name for arm in self.arms for name in self.overrides(arm)}
+
+
+def read_study(name: str) -> Study:
+    """The study of this name in `bundle/configs/studies`, or in the JSON file of this path.
+
+    Raises:
+        InputError: no such study, or a file that is not one.
+    """
+    file = Path(name) if name.endswith(".json") else STUDIES / f"{name}.json"
+    if not file.is_file():
+        known = ", ".join(sorted(["contrast", "denoising", *(other.stem for other in STUDIES.glob("*.json"))]))
+        raise InputError(f"{name}: no such study; expected a JSON file of arms, or one of {known}")
+    try:
+        content = TypeAdapter(_Content).validate_json(file.read_bytes())
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"])) or "the file"
+        raise InputError(f"{file}: {where}: {fault['msg'][0].lower()}{fault['msg'][1:]}; see {STUDIES}") from error
+    study = Study(name=file.stem, **content)
+    if study.reference not in study.arms:
+        raise InputError(f"{file}: reference {study.reference!r}; expected one of the arms {', '.join(study.arms)}")
+    for unknown in study.paper.keys() - study.arms.keys():
+        raise InputError(f"{file}: paper: {unknown!r}; expected one of the arms {', '.join(study.arms)}")
+    return study
+
+
+def as_record(study: Study) -> dict[str, Any]:
+    """What of `study` decides its results, as JSON reads it back."""
+    return json.loads(json.dumps({"reference": study.reference, "arms": study.arms, "tests": study.tests}))

@@ -1,0 +1,23 @@
+"""`python -m scripts.study.tethered MODULE ...`: run a module as a program that ends when the one who started it ends.
+
+A study that is killed must not leave a training behind, which would write into the folder that the next study goes on
+with. Whoever starts this keeps its standard input open as a pipe; a killed process closes it whatever killed it.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import threading
+
+
+def _end_with_the_starter() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_starter, daemon=True).start()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
