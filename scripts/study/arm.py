@@ -110,5 +110,3 @@ def _run(job: Job, run_id: str, args_file: Path, **overrides: Any) -> None:
             f"{job.log_file}: {run_id} of arm {job.arm!r} with seed {job.seed} ended with exit code {code}, its last "
             f"line is {said[-1]!r}; mend that and start the study again, which goes on with what is missing"
         )
-
-

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from monai.bundle import ConfigParser
+from scripts.study.outcome import Outcome
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from scripts.study.arm import Job
 from scripts.study.cost import network_cost
 from scripts.study.definition import Study
-from scripts.study.outcome import Outcome
 
 CURVES = ("train_loss", "train_dice", "val_loss", "val_dice")
 TEXTS = ("lesion_id", "patient_id", "laterality", "view", "birads", "density", "pathology")
@@ -35,7 +35,7 @@ def collect(study: Study, jobs: list[Job]) -> list[Outcome]:
             paper=study.paper.get(arm, {}),
         )
         for arm, runs in by_arm.items()
-        for test in study.tests
+        for test in study.tests_of(arm)
     ]
 
 

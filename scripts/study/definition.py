@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from custom.errors import InputError
 
@@ -36,9 +36,10 @@ class Study:
         name: the file's name without suffix.
         description: one line, the heading of table and figure.
         reference: the arm that the others are compared with.
-        arms: of each arm the ids of `train.json` that it overrides; `config_file` lists config files to merge over it.
+        arms: of each arm the ids of `train.json` that it overrides; `config_file` lists config files to merge over it,
+            `tests` the tests that it is put to, where these are not all.
         tests: of each test the ids that its evaluation overrides; one test that is called "" where the file has none.
-        paper: of each arm the published figures, in percent, by metric.
+        paper: of each arm the published figures by metric, as they are printed: losses, and the rest in percent.
     """
 
     name: str
@@ -54,7 +55,12 @@ class Study:
 
     def overrides(self, arm: str) -> Overrides:
         """The ids that `arm` overrides."""
-        return {name: value for name, value in self.arms[arm].items() if name != "config_file"}
+        return {name: value for name, value in self.arms[arm].items() if name not in ("config_file", "tests")}
+
+    def tests_of(self, arm: str) -> dict[str, Overrides]:
+        """The tests of `arm`: all, or those that it lists under `tests`."""
+        listed = self.arms[arm].get("tests", self.tests)
+        return {test: overrides for test, overrides in self.tests.items() if test in listed}
 
     def varied(self) -> set[str]:
         """The ids that some arm overrides."""
@@ -80,6 +86,10 @@ def read_study(name: str) -> Study:
     study = Study(name=file.stem, **content)
     if study.reference not in study.arms:
         raise InputError(f"{file}: reference {study.reference!r}; expected one of the arms {', '.join(study.arms)}")
+    for arm in study.arms:
+        for test in study.arms[arm].get("tests", ()):
+            if test not in study.tests:
+                raise InputError(f"{file}: arm {arm!r}: test {test!r}; expected one of {', '.join(study.tests)}")
     for unknown in study.paper.keys() - study.arms.keys():
         raise InputError(f"{file}: paper: {unknown!r}; expected one of the arms {', '.join(study.arms)}")
     return study

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
+import torch
 from monai.bundle import ConfigParser
+from scripts.study.figure import draw_study
+from scripts.study.table import markdown, study_rows, write_csv
 
 from custom.data import PARTS, datalist_file, read_json
 from custom.errors import InputError
@@ -16,10 +21,8 @@ from custom.settings import CommandLine, Settings, check_names, check_values
 from scripts.spread import spread
 from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
-from scripts.study.definition import Study, as_record, read_study
+from scripts.study.definition import CONFIGS, Study, as_record, read_study
 from scripts.study.document import insert
-from scripts.study.figure import draw_study
-from scripts.study.table import markdown, study_rows, write_table
 
 RECORD = "study.json"
 # Given by the study itself.
@@ -65,19 +68,17 @@ def study_training(
     outcomes = collect(study, jobs)
     rows = study_rows(outcomes, study.reference)
     about = heading(study, jobs, record, command(name, record, split, seeds, switches))
-    write_table(folder / "table.csv", rows)
+    write_csv(folder / "table.csv", rows)
     text = markdown(rows, about)
     write_if_changed(folder / "table.md", text.encode())
     draw_study(rows, about).savefig(folder / "figure.png")
     if document:
-        insert(Path(document), study.name, text)
+        insert(Path(document), study.name, folder)
     print(text)
     print(f"Written to {folder}; curves: tensorboard --logdir {folder / 'runs'}")
 
 
-def plan(
-    study: Study, folder: Path, dataset_dir: str, split: str, seeds: int, switches: dict[str, Any]
-) -> list[Job]:
+def plan(study: Study, folder: Path, dataset_dir: str, split: str, seeds: int, switches: dict[str, Any]) -> list[Job]:
     """The jobs of the study, checked before any begins: all arms with the first seed, then with the next."""
     for name in switches:
         if name in OWN:
@@ -97,16 +98,14 @@ def plan(
             study_dir=folder,
             config_files=study.config_files(arm),
             settings={**places, **settings[arm], "seed": seed},
-            tests=study.tests,
+            tests=study.tests_of(arm),
         )
         for seed in range(seeds)
         for arm in study.arms
     ]
 
 
-def arm_settings(
-    study: Study, arm: str, dataset_dir: str, split: str, switches: dict[str, Any]
-) -> dict[str, Any]:
+def arm_settings(study: Study, arm: str, dataset_dir: str, split: str, switches: dict[str, Any]) -> dict[str, Any]:
     """What all runs of `arm` override, its split and epochs among it.
 
     Raises:
@@ -159,3 +158,31 @@ def keep_to_record(file: Path, record: dict[str, Any]) -> None:
                     f"{json.dumps(value)}; repeat it as it was, or choose another --output_dir"
                 )
     write_if_changed(file, (json.dumps(record, indent=4) + "\n").encode())
+
+
+def heading(study: Study, jobs: list[Job], record: dict[str, Any], repeat: str) -> dict[str, Any]:
+    """What table and figure say of the study: data, settings, versions, and the command that repeats it."""
+    settings = jobs[0].settings
+    parser = ConfigParser()
+    parser.read_config(jobs[0].config_files)
+    datasets = record["datasets"]
+    return {
+        "name": study.name,
+        "description": study.description,
+        "dataset": datasets[0]["name"],
+        "split": ", ".join(dataset["split"] for dataset in datasets),
+        "manifest_sha256": datasets[0]["manifest_sha256"],
+        "datalist_sha256": ", ".join(dataset["datalist_sha256"] for dataset in datasets),
+        "seeds": len({job.seed for job in jobs}),
+        **{name: settings.get(name, parser[name]) for name in ("epochs", "image_size", "features")},
+        "version": json.loads((CONFIGS / "metadata.json").read_text())["version"],
+        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+        "command": repeat,
+    }
+
+
+def command(name: str, record: dict[str, Any], split: str, seeds: int, switches: dict[str, Any]) -> str:
+    """The command that repeats the study, with a place of the data set that is nobody's own."""
+    given = {"dataset_dir": f"data/{record['datasets'][0]['name']}", "split": split, "seeds": seeds, **switches}
+    flags = (f"--{flag} {shlex.quote(str(value).replace(' ', ''))}" for flag, value in given.items())
+    return " ".join(["python -m scripts study", shlex.quote(name), *flags])
