@@ -42,6 +42,13 @@ def spread(
             for _ in tqdm(done, total=len(futures), desc=description, unit=unit, disable=None):
                 pass
             return client.gather(futures)
+    except RuntimeError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise InputError(
+                f"--scheduler {scheduler}: {error.__cause__} there; start scheduler and workers in the folder of this "
+                "repository with PYTHONPATH=. and the same versions of all packages"
+            ) from error
+        raise
     finally:
         if cluster is not None:
             cluster.close()

@@ -19,8 +19,8 @@ def study(name: str, *arguments: Any, **flags: Any) -> None:
     python -m scripts study denoising|contrast --dataset_dir DIR [--split patient] [--part training]
         [--cases "[LESION,...]"] [--seed 0] [--output_dir studies] [--document FILE.md]
 
-    The studies are the files of bundle/configs/studies; a study of your own is a JSON file of the same form. Each arm is
-    an ordinary training and evaluation with each seed, in `studies/NAME/runs`.
+    The studies are the files of bundle/configs/studies; a study of your own is a JSON file of the same form. Each arm
+    is an ordinary training and evaluation with each seed, in `studies/NAME/runs`.
 
     Args:
         name: of a study, or the path of a JSON file.

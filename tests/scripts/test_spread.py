@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from custom.errors import InputError
 from scripts.spread import spread
+from scripts.study.arm import slug
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def fail(number: int) -> int:
@@ -24,3 +36,16 @@ def test_a_workers_error_stays_what_it_is(scheduler: str):
 def test_no_scheduler_at_the_address():
     with pytest.raises(InputError, match=r"--scheduler bogus://x:1: no Dask scheduler answers"):
         spread(fail, [1], "bogus://x:1", "Testing", "number")
+
+
+def test_a_scheduler_that_does_not_know_this_code(tmp_path: Path):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as scheduler:
+        try:
+            with pytest.raises(
+                InputError, match=r"--scheduler \S+: No module named .* there; start scheduler and work"
+            ):
+                spread(slug, ["a"], address, "Testing", "number")
+        finally:
+            scheduler.terminate()
