@@ -94,16 +94,17 @@ def _draw_interval(axes: Axes, y: int, row: Row, name: str, label: str | None = 
 
 def _draw_lines(rows: Sequence[Row], about: Mapping[str, Any], places: Mapping[str, float]) -> Figure:
     """Dice over the tests: a line with a band for each arm, and the ellipse in the boxes of the reference's test."""
-    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    arms = {row["arm"]: _wrap(row["arm"]) for row in rows}
+    legend = sum(0.25 + 0.17 * label.count("\n") for label in arms.values())
+    figure = Figure(figsize=(10, max(5.2, 1.5 + legend)), layout="constrained")
     axes = figure.subplots()
     rows = sorted(rows, key=lambda row: places[row["test"]])
-    arms = {row["arm"]: None for row in rows}
-    for number, arm in enumerate(arms):
+    for number, (arm, label) in enumerate(arms.items()):
         line = [row for row in rows if row["arm"] == arm]
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
         style = "-" if number < len(COLOURS) else ":"
         x = [places[row["test"]] for row in line]
-        axes.plot(x, [row["dice"] for row in line], style, marker=marker, color=colour, label=_wrap(arm))
+        axes.plot(x, [row["dice"] for row in line], style, marker=marker, color=colour, label=label)
         if all(row["dice_low"] is not None for row in line):
             low, high = ([row[f"dice_{end}"] for row in line] for end in ("low", "high"))
             axes.fill_between(x, low, high, color=colour, alpha=min(0.15, 0.6 / len(arms)), linewidth=0)
