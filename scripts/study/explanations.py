@@ -26,8 +26,8 @@ def explanations(rows: Sequence[Row]) -> list[str]:
         "the source image. Training and validation are measured inside the crop, at the epoch whose model was kept.",
         _seeds(rows),
         f"In brackets: {100 * rows[0]['confidence']:g} % interval from a bootstrap that draws whole patients; each "
-        "lesion is averaged over the seeds first. It says how much other patients would change the figure. How much "
-        "another training would change it is not in the interval but in the ±.",
+        "lesion is averaged over the seeds first. It says how much other patients would change the figure, not how "
+        "much another training would.",
         "Ellipse and whole box: the Dice of the ellipse inscribed in the lesion's box, and of the box. Neither needs a "
         "network.",
     ]
@@ -59,8 +59,9 @@ def _seeds(rows: Sequence[Row]) -> str:
     counts = sorted({row["seeds"] for row in rows})
     if counts == [1]:
         return "One seed, so nothing is known of how much another training would differ: there is no ±."
-    one = "; an arm with one seed has none" if 1 in counts else ""
-    return f"Seeds of an arm: {' or '.join(map(str, counts))}. ± is the sd (n - 1) of the seeds' means{one}."
+    numbers = " or ".join(map(str, counts))
+    one = " An arm with one seed has none." if 1 in counts else ""
+    return f"Seeds of an arm: {numbers}. ± is the sd (n - 1) of their means, so it says how much trainings differ.{one}"
 
 
 def _count(number: int, what: str) -> str:
