@@ -51,7 +51,8 @@ def further_table(rows: Sequence[Row], test: str) -> str:
 
 
 def training_table(rows: Sequence[Row]) -> str:
-    """Curves and cost of each arm, which are the same in all its tests."""
+    """Curves and cost of each arm; the cost is that in the arm's first test."""
+    published = ["train_loss", "train_dice", "val_loss", "val_dice"]
     cells: dict[str, Cell] = {
         "arm": lambda row: row["arm"],
         "training loss": lambda row: _known(row["train_loss"], share),
@@ -59,6 +60,7 @@ def training_table(rows: Sequence[Row]) -> str:
         "validation loss": lambda row: _known(row["val_loss"], share),
         "validation Dice": lambda row: _known(row["val_dice"], share),
         "best epoch": lambda row: f"{round(row['best_epoch'], 1):g} of {round(row['epochs'], 1):g}",
+        f"losses and Dice in %, in this order, {PUBLISHED}": partial(_paper, names=published, unit=""),
         "parameters": lambda row: f"{row['parameters']:,.0f}",
         "multiply-adds": lambda row: _large(row["multiply_adds"]),
         "s / epoch": lambda row: _known(row["seconds_per_epoch"], "{:.1f}".format),
@@ -113,9 +115,9 @@ def _p(p: float) -> str:
     return "< .001" if p < 0.001 else share(p)
 
 
-def _paper(row: Row, names: Sequence[str]) -> str:
+def _paper(row: Row, names: Sequence[str], unit: str = " %") -> str:
     texts = [row[f"paper_{name}"] for name in names]
-    return f"paper: {' / '.join(text or 'none' for text in texts)} %" if any(texts) else ""
+    return f"paper: {' / '.join(text or 'none' for text in texts)}{unit}" if any(texts) else ""
 
 
 def _large(number: float) -> str:

@@ -25,6 +25,7 @@ class _Content(TypedDict):
     reference: str
     arms: dict[str, Overrides]
     tests: NotRequired[dict[str, Overrides]]
+    test_heading: NotRequired[str]
     paper: NotRequired[dict[str, dict[str, str]]]
 
 
@@ -39,6 +40,7 @@ class Study:
         arms: of each arm the ids of `train.json` that it overrides; `config_file` lists config files to merge over it,
             `tests` the tests that it is put to, where these are not all.
         tests: of each test the ids that its evaluation overrides; one test that is called "" where the file has none.
+        test_heading: what the tests vary, for table and figure.
         paper: of each arm the published figures by metric, as they are printed: losses, and the rest in percent.
     """
 
@@ -47,6 +49,7 @@ class Study:
     reference: str
     arms: dict[str, Overrides]
     tests: dict[str, Overrides] = field(default_factory=lambda: {"": {}})
+    test_heading: str = "test"
     paper: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def config_files(self, arm: str) -> list[str]:
@@ -83,7 +86,7 @@ def read_study(name: str) -> Study:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the file"
         raise InputError(f"{file}: {where}: {fault['msg'][0].lower()}{fault['msg'][1:]}; see {STUDIES}") from error
-    study = Study(name=file.stem, **content)
+    study = Study(name=file.stem, **content)  # type: ignore[misc]
     if study.reference not in study.arms:
         raise InputError(f"{file}: reference {study.reference!r}; expected one of the arms {', '.join(study.arms)}")
     for arm in study.arms:

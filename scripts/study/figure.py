@@ -12,7 +12,7 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scripts.prepare.output import write_if_changed
+from custom.files import write_if_changed
 from scripts.study.explanations import count_tested
 from scripts.study.table import paper_value
 
@@ -82,7 +82,7 @@ def _draw_row(axes: Axes, y: int, row: Row) -> None:
     axes.plot(row["dice_ellipse"], y, "|", color=GREY, markersize=13, markeredgewidth=2, label="ellipse in the box")
     axes.plot(row["dice_all_foreground"], y, "x", color=GREY, markersize=7, label="whole box")
     if row["paper_dice"]:
-        paper = paper_value(row["paper_dice"])
+        paper = paper_value(row["paper_dice"]) / 100
         axes.plot(paper, y, "D", color=VERMILLION, markerfacecolor="none", label="paper (other data)")
 
 

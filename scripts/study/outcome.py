@@ -17,7 +17,7 @@ class Outcome:
         curves: of each seed `train_loss`, `train_dice`, `val_loss` and `val_dice` at the epoch whose model was kept,
             `best_epoch`, `epochs` and `seconds_per_epoch` (NaN where it could not be measured).
         cost: `parameters`, `multiply_adds` (of one lesion) and `milliseconds_per_lesion`.
-        paper: metric -> the paper's figure as it is printed there, in percent; may be empty.
+        paper: metric -> the paper's figure as it is printed there: losses, the rest in percent; may be empty.
     """
 
     arm: str

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from custom.errors import InputError
+from custom.files import write_csv
 from custom.summary import clustered_interval
-from scripts.prepare.output import write_if_changed
 from scripts.study.cells import further_table, main_table, text_table, training_table
 from scripts.study.explanations import explanations
 from scripts.study.outcome import Outcome
@@ -46,7 +44,7 @@ COST = {
     "multiply_adds": "number of the network's multiply-adds for one lesion",
     "milliseconds_per_lesion": "milliseconds of the network for one lesion",
 }
-PAPER = ("dice", "precision", "recall", "jaccard")
+PAPER = ("dice", "precision", "recall", "jaccard", "train_loss", "train_dice", "val_loss", "val_dice")
 
 ORIGIN = {
     "dataset": "data set",
@@ -94,7 +92,7 @@ COLUMNS = {
     **dict(chain.from_iterable(_measured_columns(*item).items() for item in list(MEASURED.items())[1:])),
     **CURVES,
     **COST,
-    **{f"paper_{name}": f"{MEASURED[name]} printed in the paper, percent; on other data" for name in PAPER},
+    **{f"paper_{name}": f"`{name}` as the paper prints it, losses as they are, the rest in percent" for name in PAPER},
 }
 
 
@@ -162,21 +160,17 @@ def mean_over_seeds(outcome: Outcome) -> list[Row]:
 
 
 def paper_value(text: str) -> float:
-    """The figure before the first space of `text` as a share: 0.9292 of `92.92 ± .03`.
+    """The number before the first space of a figure such as `92.92 ± .03`.
 
     Raises:
         ValueError: there is none.
     """
-    return float(text.partition(" ")[0]) / 100
+    return float(text.partition(" ")[0])
 
 
-def write_csv(file: Path, rows: Sequence[Row]) -> None:
-    """Write the rows with all columns; numbers in full, what does not exist empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row | {"dice_of_seeds": " ".join(map(str, row["dice_of_seeds"]))} for row in rows)
-    write_if_changed(file, text.getvalue().encode())
+def write_table(file: Path, rows: Sequence[Row]) -> None:
+    """Write the rows as CSV with all columns; numbers in full, what does not exist empty."""
+    write_csv(file, [row | {"dice_of_seeds": " ".join(map(str, row["dice_of_seeds"]))} for row in rows], list(COLUMNS))
 
 
 def columns_table() -> str:
@@ -262,6 +256,6 @@ def _published(outcome: Outcome) -> Row:
             paper_value(text)
         except ValueError as error:
             raise InputError(
-                f"arm {outcome.arm}: paper's figure {text!r} for {name}; expected a percentage such as '92.92 ± .03'"
+                f"arm {outcome.arm}: paper's figure {text!r} for {name}; expected a number such as '92.92 ± .03'"
             ) from error
     return {f"paper_{name}": text for name, text in outcome.paper.items()}

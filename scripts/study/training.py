@@ -10,8 +10,6 @@ from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
-from scripts.study.figure import draw_study
-from scripts.study.table import markdown, study_rows, write_csv
 
 from custom.data import PARTS, datalist_file, read_json
 from custom.errors import InputError
@@ -23,6 +21,8 @@ from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
 from scripts.study.definition import CONFIGS, Study, as_record, read_study
 from scripts.study.document import insert
+from scripts.study.figure import write_figure
+from scripts.study.table import markdown, study_rows, write_table
 
 RECORD = "study.json"
 # Given by the study itself.
@@ -68,10 +68,10 @@ def study_training(
     outcomes = collect(study, jobs)
     rows = study_rows(outcomes, study.reference)
     about = heading(study, jobs, record, command(name, record, split, seeds, switches))
-    write_csv(folder / "table.csv", rows)
+    write_table(folder / "table.csv", rows)
     text = markdown(rows, about)
     write_if_changed(folder / "table.md", text.encode())
-    draw_study(rows, about).savefig(folder / "figure.png")
+    write_figure(folder / "figure.png", rows, about)
     if document:
         insert(Path(document), study.name, folder)
     print(text)
@@ -169,6 +169,7 @@ def heading(study: Study, jobs: list[Job], record: dict[str, Any], repeat: str) 
     return {
         "name": study.name,
         "description": study.description,
+        "test": study.test_heading,
         "dataset": datasets[0]["name"],
         "split": ", ".join(dataset["split"] for dataset in datasets),
         "manifest_sha256": datasets[0]["manifest_sha256"],

@@ -14,7 +14,7 @@ from custom.errors import InputError
 from custom.summary import clustered_interval
 from scripts.study.outcome import Outcome
 from scripts.study.statistics import holm
-from scripts.study.table import COLUMNS, columns_table, markdown, study_rows, write_csv
+from scripts.study.table import COLUMNS, columns_table, markdown, study_rows, write_table
 
 REFERENCE = outcome("UNet++", [[0.9, 0.8, 0.7, 0.6], [0.8, 0.7, 0.6, 0.5]], paper={"dice": "92.92 ± .03"})
 OTHER = outcome("U-Net", [[0.8, 0.7, 0.6, 0.5], [0.8, 0.7, 0.6, 0.38]])
@@ -178,9 +178,9 @@ def test_a_bar_in_a_name_does_not_break_the_table():
 
 def test_csv_holds_every_number_in_full(tmp_path: Path):
     rows = study_rows([REFERENCE, OTHER], "UNet++")
-    write_csv(tmp_path / "table.csv", rows)
+    write_table(tmp_path / "table.csv", rows)
     first = (tmp_path / "table.csv").read_bytes()
-    write_csv(tmp_path / "table.csv", study_rows([REFERENCE, OTHER], "UNet++"))
+    write_table(tmp_path / "table.csv", study_rows([REFERENCE, OTHER], "UNet++"))
     assert (tmp_path / "table.csv").read_bytes() == first
     with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
         read = list(csv.DictReader(file))
