@@ -47,15 +47,18 @@ class Job:
         return self.study_dir / "runs" / self.run_name
 
     @property
-    def args_file(self) -> Path:
-        return self.study_dir / "args" / f"{self.run_name}.json"
-
-    @property
     def log_file(self) -> Path:
         return self.study_dir / "logs" / f"{self.run_name}.log"
 
     def evaluation_dir(self, test: str) -> Path:
         return self.run_dir / "evaluation" / (slug(test) or "test")
+
+    def write_args(self) -> Path:
+        """Write the args file with which the training begins: `python -m monai.bundle run --args_file FILE`."""
+        file = self.study_dir / "args" / f"{self.run_name}.json"
+        given = {"run_id": "training", "config_file": self.config_files, **self.settings, "run_name": self.run_name}
+        write_if_changed(file, (json.dumps(given, indent=4) + "\n").encode())
+        return file
 
 
 def slug(name: str) -> str:
@@ -82,9 +85,7 @@ def run_job(job: Job) -> None:
             _run(job, "training", job.run_dir / "training.json", resume=job.run_dir)
         else:
             shutil.rmtree(job.run_dir, ignore_errors=True)
-            given = {"run_id": "training", "config_file": job.config_files, **job.settings, "run_name": job.run_name}
-            write_if_changed(job.args_file, (json.dumps(given, indent=4) + "\n").encode())
-            _run(job, "training", job.args_file)
+            _run(job, "training", job.write_args())
     for test, overrides in job.tests.items():
         if not is_evaluated(job, test):
             args_file = job.run_dir / "evaluating.json"
