@@ -58,6 +58,7 @@ class Settings(TypedDict, total=False):
     network_name: Annotated[str, Len(1)]
     features: Annotated[list[Count], Len(6, 6)]
     deep_supervision: bool
+    head: Annotated[int, Ge(1), Le(4)]
     threshold: Annotated[float, Gt(0), Lt(1)]
     bootstrap_samples: Count
     confidence: Annotated[float, Gt(0), Le(0.999)]
@@ -122,7 +123,11 @@ def check_settings(settings: dict[str, Any]) -> None:
         InputError: names the switch, what was found and what it takes.
     """
     report_input_errors()
-    _check_names(CommandLine.of_this_process())
+    command = CommandLine.of_this_process()
+    if command.config_files:
+        ids = command.read_config().get()
+        _check_names(command, ids)
+        _check_network_name(command, ids)
     try:
         TypeAdapter(Settings).validate_python(settings)
     except ValidationError as error:
@@ -138,12 +143,10 @@ def check_settings(settings: dict[str, Any]) -> None:
             f"--val_interval: found {settings['val_interval']}, expected at most the {settings['epochs']} epochs, "
             "or no model is ever the best"
         )
+    _check_heads(settings)
 
 
-def _check_names(command: CommandLine) -> None:
-    if not command.config_files:
-        return
-    ids = command.read_config().get()
+def _check_names(command: CommandLine, ids: dict[str, Any]) -> None:
     # MONAI itself refuses a nested id whose parent is not there.
     for name in (name for name in command.overrides if "#" not in name and name not in ids):
         near = difflib.get_close_matches(name, ids, n=1)
@@ -153,6 +156,29 @@ def _check_names(command: CommandLine) -> None:
             else f"its switches are listed under `settings` in {command.file_names}"
         )
         raise InputError(f"--{name}: {command.file_names} has no such setting; {hint}")
+
+
+def _check_network_name(command: CommandLine, ids: dict[str, Any]) -> None:
+    name = command.overrides.get("network_name", ids.get("network_name"))
+    # The args file of an inference names the network that it defines.
+    if name == ids.get("network_name") or "network_def" in command.overrides:
+        return
+    file = Path(command.config_files[0]).with_name(f"network_{name}.json")
+    hint = f"add {file} to --config_file" if file.is_file() else "leave it out, or add the file that defines it"
+    raise InputError(
+        f"--network_name: found {name!r}, but {command.file_names} defines {ids['network_name']!r}, and the name alone "
+        f"changes no network; {hint}"
+    )
+
+
+def _check_heads(settings: dict[str, Any]) -> None:
+    name = settings.get("network_name", "unetpp")
+    for switch, usual in (("deep_supervision", False), ("head", 4)):
+        if name != "unetpp" and settings.get(switch, usual) != usual:
+            raise InputError(
+                f"--{switch}: found {settings[switch]!r}, but the network is {name}; only unetpp has several heads: "
+                f"leave --{switch} out"
+            )
 
 
 def _read_args_file(path: str) -> dict[str, Any]:

@@ -8,11 +8,8 @@ import torch
 from monai.networks.blocks import Convolution, UpSample
 from torch import nn
 
-from custom.networks.padding import crop_back, pad_to_multiple
+from custom.networks.padding import pad_to_multiple
 from custom.networks.resnet_encoder import ResNet18Encoder
-
-# Size of a pixel at the encoder's deepest, in pixels of the image.
-STRIDE = 32
 
 
 class LinkNet(nn.Module):
@@ -44,13 +41,14 @@ class LinkNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits `(B, K, H, W)` of the images `(B, C, H, W)`, of any size."""
-        # One image in a batch still needs more than one pixel at the deepest to be normalised.
-        padded, start = pad_to_multiple(x, STRIDE, at_least=2 * STRIDE)
+        # A pixel at the deepest is 32 of the image; one image alone needs more than one there to be normalised.
+        padded, top, left = pad_to_multiple(x, 32, at_least=64)
         stage_1, stage_2, stage_3, stage_4 = self.encoder(padded)
         decoded = self.decoder_4(stage_4) + stage_3
         decoded = self.decoder_3(decoded) + stage_2
         decoded = self.decoder_2(decoded) + stage_1
-        return crop_back(self.head(self.decoder_1(decoded)), start, x.shape[2:])
+        logits = self.head(self.decoder_1(decoded))
+        return logits[:, :, top : top + x.shape[2], left : left + x.shape[3]]
 
 
 def _decoder_block(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:

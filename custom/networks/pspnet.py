@@ -9,11 +9,9 @@ from monai.networks.blocks import Convolution
 from torch import nn
 from torch.nn import functional
 
-from custom.networks.padding import crop_back, pad_to_multiple
+from custom.networks.padding import pad_to_multiple
 from custom.networks.resnet_encoder import ResNet18Encoder
 
-# Size of a pixel of the dilated encoder's output, in pixels of the image.
-STRIDE = 8
 POOL_SIZES = (1, 2, 3, 6)
 
 
@@ -52,11 +50,12 @@ class PSPNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits `(B, K, H, W)` of the images `(B, C, H, W)`, of any size."""
-        padded, start = pad_to_multiple(x, STRIDE)
-        deep = self.encoder(padded)[-1]
-        joined = torch.cat([deep, *(branch(deep) for branch in self.pyramid)], dim=1)
+        # A pixel of the dilated encoder's output is eight of the image.
+        padded, top, left = pad_to_multiple(x, 8)
+        deep = self.encoder(padded)[3]
+        joined = torch.cat([deep] + [branch(deep) for branch in self.pyramid], dim=1)
         logits = functional.interpolate(self.head(joined), padded.shape[2:], mode="bilinear", align_corners=False)
-        return crop_back(logits, start, x.shape[2:])
+        return logits[:, :, top : top + x.shape[2], left : left + x.shape[3]]
 
 
 class PooledBranch(nn.Module):

@@ -34,7 +34,7 @@ class ResNet18Encoder(ResNet):
             _dilate(self.layer4, 4)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """From `(B, C, H, W)` the stages' outputs at 1/4, 1/8, 1/16 and 1/32 of the size; the last two 1/8 if dilated."""
+        """The stages of `(B, C, H, W)` at 1/4, 1/8, 1/16 and 1/32 of the size; the last two at 1/8 if dilated."""
         stage_1 = self.layer1(self.maxpool(self.act(self.bn1(self.conv1(x)))))
         stage_2 = self.layer2(stage_1)
         stage_3 = self.layer3(stage_2)
