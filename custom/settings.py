@@ -59,6 +59,7 @@ class Settings(TypedDict, total=False):
     network_name: Annotated[str, Len(1)]
     features: Annotated[list[Count], Len(6, 6)]
     deep_supervision: bool
+    head: Annotated[int, Ge(1), Le(4)]
     threshold: Annotated[float, Gt(0), Lt(1)]
     bootstrap_samples: Count
     confidence: Annotated[float, Gt(0), Le(0.999)]
@@ -128,7 +129,7 @@ def check_settings(settings: dict[str, Any]) -> None:
 
 
 def check_values(settings: dict[str, Any]) -> None:
-    """Refuse a switch of the wrong kind.
+    """Refuse a switch of the wrong kind, and switches that do not go together.
 
     Args:
         settings: the values of some or all switches by name.
@@ -151,13 +152,14 @@ def check_values(settings: dict[str, Any]) -> None:
             f"--val_interval: found {settings['val_interval']}, expected at most the {settings['epochs']} epochs, "
             "or no model is ever the best"
         )
+    _check_heads(settings)
 
 
 def check_names(command: CommandLine) -> None:
-    """Refuse an override of an id that the config files of `command` do not have.
+    """Refuse an override of an id that the config files of `command` do not have, and a network that they do not define.
 
     Raises:
-        InputError: names the id and one like it.
+        InputError: names the id and one like it, or the network and its file.
     """
     if not command.config_files:
         return
@@ -171,6 +173,30 @@ def check_names(command: CommandLine) -> None:
             else f"its switches are listed under `settings` in {command.file_names}"
         )
         raise InputError(f"--{name}: {command.file_names} has no such setting; {hint}")
+    _check_network_name(command, ids)
+
+
+def _check_network_name(command: CommandLine, ids: dict[str, Any]) -> None:
+    name = command.overrides.get("network_name", ids.get("network_name"))
+    # The args file of an inference names the network that it defines.
+    if name == ids.get("network_name") or "network_def" in command.overrides:
+        return
+    file = Path(command.config_files[0]).with_name(f"network_{name}.json")
+    hint = f"add {file} to --config_file" if file.is_file() else "leave it out, or add the file that defines it"
+    raise InputError(
+        f"--network_name: found {name!r}, but {command.file_names} defines {ids['network_name']!r}, and the name alone "
+        f"changes no network; {hint}"
+    )
+
+
+def _check_heads(settings: dict[str, Any]) -> None:
+    name = settings.get("network_name", "unetpp")
+    for switch, usual in (("deep_supervision", False), ("head", 4)):
+        if name != "unetpp" and settings.get(switch, usual) != usual:
+            raise InputError(
+                f"--{switch}: found {settings[switch]!r}, but the network is {name}; only unetpp has several heads: "
+                f"leave --{switch} out"
+            )
 
 
 def _read_args_file(path: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from conftest import ROOT, SMALL, TRAIN, write_png
 
 from custom.errors import InputError, find_input_error, message, report_input_errors
 
+NETWORK = TRAIN.replace("train.json", "network_{}.json")
+
 
 def refused(run: Callable, *arguments: object, **flags: object) -> str:
     """The one line with which `run` refuses its input."""
@@ -143,6 +145,7 @@ def test_box_without_area_or_outside(
         ("image_size", "64", "--image_size: found 64, expected a valid list"),
         ("val_interval", "3", "--val_interval: found 3, expected at most the 2 epochs, or no model is ever the best"),
         ("image_size", "[64,16]", "--image_size: found 16, expected greater than or equal to 32"),
+        ("head", "5", "--head: found 5, expected less than or equal to 4"),
         ("margin", "-0.1", "--margin: found -0.1, expected greater than or equal to 0"),
         ("wiener_window", "4", "wiener window: found 4, expected an odd whole number or a pair of them, such as 3"),
     ],
@@ -156,6 +159,31 @@ def test_unknown_switch(train: Callable, dataset: Path, name: str, hint: str):
     line = refused(train, dataset, **{name: "5"})
     assert line.startswith(f"--{name}: train.json has no such setting")
     assert hint in line
+
+
+def test_a_network_that_is_only_named(train: Callable, dataset: Path):
+    line = refused(train, dataset, network_name="unet")
+    assert line.startswith("--network_name: found 'unet', but train.json defines 'unetpp'")
+    assert line.endswith(f"add {NETWORK.format('unet')} to --config_file")
+    line = refused(train, dataset, network_name="mine")
+    assert line.endswith("leave it out, or add the file that defines it")
+    line = refused(train, dataset, network_name="unetpp", config_file=[TRAIN, NETWORK.format("pspnet")])
+    assert "train.json, network_pspnet.json defines 'pspnet'" in line
+
+
+@pytest.mark.parametrize(("switch", "value"), [("deep_supervision", True), ("head", 3)])
+def test_heads_of_a_network_that_has_one(train: Callable, dataset: Path, switch: str, value: object):
+    line = refused(train, dataset, config_file=[TRAIN, NETWORK.format("unet")], **{switch: value})
+    assert line == (
+        f"--{switch}: found {value!r}, but the network is unet; only unetpp has several heads: leave --{switch} out"
+    )
+
+
+def test_a_head_that_was_not_trained(train: Callable, as_program: Callable, dataset: Path):
+    run = train(dataset, epochs=1)
+    for name in ("evaluating", "inference"):
+        line = refused(as_program, "monai.bundle", "run", args_file=run / f"{name}.json", head=2)
+        assert line.startswith("--head 2 --deep_supervision False: the model was trained without deep supervision")
 
 
 def test_a_known_id_deep_in_the_config_is_accepted(train: Callable, dataset: Path):

@@ -16,7 +16,8 @@ CONFIGS = ROOT / "bundle" / "configs"
 TRAIN, EVALUATE, INFERENCE, PAPER = (
     str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference", "paper")
 )
-PREPROCESSING_SWITCHES = [
+NETWORKS = [str(CONFIGS / f"network_{name}.json") for name in ("unet", "pspnet", "linknet")]
+SHARED_SWITCHES = [
     "remove_artifacts",
     "wiener",
     "wiener_window",
@@ -27,7 +28,10 @@ PREPROCESSING_SWITCHES = [
     "square",
     "image_size",
     "threshold",
+    "network_name",
     "features",
+    "deep_supervision",
+    "head",
 ]
 
 
@@ -53,7 +57,9 @@ def test_style(file: Path):
 
 @pytest.mark.parametrize(
     ("files", "kind"),
-    [([TRAIN], "train"), ([TRAIN, EVALUATE], "train"), ([TRAIN, PAPER], "train"), ([INFERENCE], "infer")],
+    [([TRAIN], "train"), ([TRAIN, EVALUATE], "train"), ([TRAIN, PAPER], "train"), ([INFERENCE], "infer")]
+    + [([TRAIN, network], "train") for network in NETWORKS]
+    + [([INFERENCE, network], "infer") for network in NETWORKS],
 )
 def test_properties(files: list[str], kind: str, dataset: Path, model: Path, tmp_path: Path):
     workflow = ConfigWorkflow(
@@ -64,17 +70,23 @@ def test_properties(files: list[str], kind: str, dataset: Path, model: Path, tmp
         dataset_dir=str(dataset),
         output_dir=str(tmp_path / "runs"),
         split="patient",
-        **({"model": str(model)} if files != [TRAIN] and files != [TRAIN, PAPER] else {}),
+        **({"model": str(model)} if EVALUATE in files or INFERENCE in files else {}),
     )
     workflow.initialize()
     assert workflow.check_properties() == []
 
 
-def test_network_takes_and_gives_what_the_metadata_says():
-    for config in (TRAIN, INFERENCE):
-        verify_net_in_out(
-            net_id="network_def", meta_file=str(CONFIGS / "metadata.json"), config_file=config, n=4, device="cpu"
-        )
+@pytest.mark.parametrize("files", [[TRAIN], [INFERENCE], *([TRAIN, network] for network in NETWORKS)])
+def test_network_takes_and_gives_what_the_metadata_says(files: list[str]):
+    verify_net_in_out(
+        net_id="network_def", meta_file=str(CONFIGS / "metadata.json"), config_file=files, n=4, device="cpu"
+    )
+
+
+@pytest.mark.parametrize("file", NETWORKS)
+def test_a_network_file_changes_the_network_and_its_name_alone(file: str):
+    assert list(load(file)) == ["network_name", "network_def"]
+    assert Path(file).stem == f"network_{load(file)['network_name']}"
 
 
 def test_metadata():
@@ -127,7 +139,7 @@ def test_training_and_validation_share_the_deterministic_transforms():
 
 def test_inference_has_the_settings_of_training():
     train, inference = load(TRAIN), load(INFERENCE)
-    for name in (*PREPROCESSING_SWITCHES, "network_def"):
+    for name in (*SHARED_SWITCHES, "network_def"):
         assert inference[name] == train[name], name
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from conftest import ROOT, SMALL, TRAIN
@@ -159,6 +160,55 @@ def test_switches(train: Callable, as_program: Callable, dataset: Path, switches
     (results,) = (run / "evaluation").iterdir()
     for mask in masks.iterdir():
         assert mask.read_bytes() == (results / "predictions" / mask.name).read_bytes()
+
+
+def lesions_of(dataset: Path, part: str) -> int:
+    return len(json.loads((dataset / "datalists" / "patient.json").read_text())[part])
+
+
+@pytest.mark.parametrize("network", ["unetpp", "unet", "pspnet", "linknet"])
+def test_every_network_is_trained_and_follows_its_run(
+    train: Callable, as_program: Callable, dataset: Path, network: str
+):
+    files = [TRAIN] if network == "unetpp" else [TRAIN, TRAIN.replace("train.json", f"network_{network}.json")]
+    # The last batch of the epoch is one lesion.
+    run = train(dataset, epochs=1, batch_size=lesions_of(dataset, "training") - 1, config_file=files)
+    as_program("monai.bundle", "run", args_file=run / "evaluating.json", bootstrap_samples=10)
+    as_program("monai.bundle", "run", args_file=run / "inference.json")
+    (masks,), (results,) = (run / "inference").iterdir(), (run / "evaluation").iterdir()
+    assert len(list(masks.iterdir())) == lesions_of(dataset, "test")
+    for mask in masks.iterdir():
+        assert mask.read_bytes() == (results / "predictions" / mask.name).read_bytes()
+    for name in ("training", "evaluating", "inference"):
+        assert json.loads((run / f"{name}.json").read_text())["network_name"] == network
+
+
+def test_a_run_with_deep_supervision_is_evaluated_and_exported_at_a_shallower_head(
+    train: Callable, as_program: Callable, dataset: Path, tmp_path: Path
+):
+    run = train(dataset, epochs=1, deep_supervision=True)
+    as_program("monai.bundle", "run", args_file=run / "evaluating.json", bootstrap_samples=10, head=2)
+    as_program("monai.bundle", "run", args_file=run / "inference.json", head=2)
+    (masks,), (results,) = (run / "inference").iterdir(), (run / "evaluation").iterdir()
+    for mask in masks.iterdir():
+        assert mask.read_bytes() == (results / "predictions" / mask.name).read_bytes()
+    whole = torch.load(run / "model.pt")
+    deeper = ("conv_3_0", "conv_4_0", "_0_3", "_0_4", "_1_2", "_1_3", "_2_1", "_2_2", "_3_1")
+    kept = {name: value for name, value in whole.items() if not any(part in name for part in deeper)}
+    assert json.loads((results / "summary.json").read_text())["parameters"] == sum(map(torch.numel, kept.values()))
+
+    metadata = ROOT / "bundle" / "configs" / "metadata.json"
+    of_run = {"args_file": run / "inference.json", "meta_file": metadata, "ckpt_file": run / "model.pt"}
+    small = {"head": 2, "deep_supervision": False, "input_shape": "[1,1,32,32]"}
+    exported = {command: tmp_path / f"model.{command}" for command in ("ckpt_export", "onnx_export")}
+    for command, file in exported.items():
+        as_program("monai.bundle", command, "network_def", filepath=file, **of_run, **small)
+    scripted = torch.jit.load(exported["ckpt_export"])
+    assert set(scripted.state_dict()) == kept.keys() - {f"network.final_conv_0_1.{kind}" for kind in ("weight", "bias")}
+    images = torch.rand(1, 1, 32, 32)
+    session = onnxruntime.InferenceSession(exported["onnx_export"])
+    (logits,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    torch.testing.assert_close(torch.from_numpy(logits), scripted(images), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("place", ["root", "bundle", "elsewhere"])

@@ -1,3 +1,5 @@
 from custom.networks.final_head import FinalHead, final_head
+from custom.networks.linknet import LinkNet
+from custom.networks.pspnet import PSPNet
 
-__all__ = ["FinalHead", "final_head"]
+__all__ = ["FinalHead", "LinkNet", "PSPNet", "final_head"]

@@ -88,7 +88,7 @@ def test_no_json_and_no_file(tmp_path: Path):
     (tmp_path / "own.json").write_text("{")
     with pytest.raises(InputError, match=r"own.json: the file: invalid JSON"):
         read_study(str(tmp_path / "own.json"))
-    with pytest.raises(InputError, match="nothing: no such study; .* one of artifacts, batch_size, contrast, deep_"):
+    with pytest.raises(InputError, match=r"nothing: no such study; .* one of artifacts, batch_size, contrast, deep_"):
         read_study("nothing")
 
 

@@ -25,11 +25,15 @@ def test_the_table_replaces_what_stood_between_the_two_lines(tmp_path: Path):
     assert (document.parent / "results_filters.png").read_bytes() == b"picture"
 
 
-@pytest.mark.parametrize("text", [None, "", "<!-- study filters -->\n", "<!-- end filters -->\n<!-- study filters -->\n"])
+@pytest.mark.parametrize(
+    "text", [None, "", "<!-- study filters -->\n", "<!-- end filters -->\n<!-- study filters -->\n"]
+)
 def test_a_document_without_a_place_is_left_as_it_is(tmp_path: Path, text: str | None):
     document = tmp_path / "results.md"
     if text is not None:
         document.write_text(text)
-    with pytest.raises(InputError, match=r"results.md: no place for the table of study filters; expected the lines <!-- st"):
+    with pytest.raises(
+        InputError, match=r"results.md: no place for the table of study filters; expected the lines <!-- st"
+    ):
         insert(document, "filters", tmp_path)
     assert (document.read_text() if document.exists() else None) == text
