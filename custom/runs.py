@@ -79,7 +79,7 @@ def epochs_done(run_dir: Path) -> int:
     return trainer["iteration"] // trainer["epoch_length"]
 
 
-def evaluation_folder(model: str, dataset_name: str, split: str, box_displacement: float) -> str:
+def evaluation_folder(model: str, dataset_name: str, split: str, box_displacement: float, head: int) -> str:
     """Where an evaluation of `model` is written: beside it, under the data set's name, the split and how it was tested.
 
     Args:
@@ -87,10 +87,13 @@ def evaluation_folder(model: str, dataset_name: str, split: str, box_displacemen
         dataset_name: the data set's name for itself.
         split: the datalist.
         box_displacement: of the boxes, as a part of their sides.
+        head: of UNet++, of which 4 is the usual one.
     """
     name = f"{dataset_name}_{split}"
     if box_displacement:
         name += f"_displaced{100 * box_displacement:g}"
+    if head != 4:
+        name += f"_head{head}"
     return str(Path(model).resolve().parent / "evaluation" / name)
 
 

@@ -156,7 +156,7 @@ def check_values(settings: dict[str, Any]) -> None:
 
 
 def check_names(command: CommandLine) -> None:
-    """Refuse an override of an id that the config files of `command` do not have, and a network that they do not define.
+    """Refuse an override of an id that the config files of `command` do not have, and a network that they lack.
 
     Raises:
         InputError: names the id and one like it, or the network and its file.
