@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,8 +17,10 @@ import onnxruntime
 import pytest
 import torch
 from conftest import ROOT, SMALL, TRAIN
+from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from custom.handlers import SeedEpochs
 from scripts.prepare.manifest import prepare_manifest
 
 COLUMNS = [
@@ -251,3 +254,38 @@ def test_real_mammograms(train: Callable, as_program: Callable, real_data: Path,
     assert summary["per_lesion"]["dice"]["mean"] > 0.6
     as_program("monai.bundle", "run", args_file=run / "inference.json")
     assert len(list((run / "inference" / "pack_patient").iterdir())) == summary["lesions"]
+
+
+def test_the_same_network_on_displaced_boxes(train: Callable, as_program: Callable, dataset: Path):
+    run = train(dataset, epochs=1)
+    rows = {}
+    for displacement, folder in ((0.0, "prepared_patient"), (0.2, "prepared_patient_displaced20")):
+        flags = {"args_file": run / "evaluating.json", "bootstrap_samples": 10, "box_displacement": displacement}
+        as_program("monai.bundle", "run", **flags)
+        with (run / "evaluation" / folder / "lesions.csv").open() as file:
+            rows[displacement] = list(csv.DictReader(file))
+    for exact, displaced in zip(rows[0.0], rows[0.2], strict=True):
+        before, after = (
+            np.array([float(row[f"box_{edge}"]) for edge in ("x0", "y0", "x1", "y1")]) for row in (exact, displaced)
+        )
+        sides = before[2:] - before[:2]
+        assert (np.abs(after - before) <= np.tile(0.3 * sides, 2)).all()
+        assert float(displaced["dice_ellipse"]) < float(exact["dice_ellipse"])
+
+
+def test_seeds_share_no_random_numbers(dataset: Path):
+    def orders(seed: int) -> list[list[int]]:
+        parser = ConfigParser()
+        parser.read_config(TRAIN)
+        parser.update({"dataset_dir": str(dataset), "seed": seed, "cache_dir": None})
+        loader = parser.get_parsed_content("train#dataloader")
+        handler = SeedEpochs(seed, loader)
+        found = []
+        for epoch in range(1, 5):
+            handler(SimpleNamespace(state=SimpleNamespace(epoch=epoch)))
+            found.append([*loader.sampler, int(torch.randint(10**9, ()))])
+        return found
+
+    every = [tuple(order) for seed in range(4) for order in orders(seed)]
+    assert len(set(every)) == len(every)
+    assert orders(2) == orders(2)

@@ -17,7 +17,15 @@ from monai.utils import TraceKeys
 from PIL import Image
 
 from custom.errors import InputError
-from custom.transforms import CropLesion, CropLesiond, RandCropLesiond, context_margin, lesion_window, mask_box
+from custom.transforms import (
+    CropDisplacedLesiond,
+    CropLesion,
+    CropLesiond,
+    RandCropLesiond,
+    context_margin,
+    lesion_window,
+    mask_box,
+)
 
 COLUMNS, ROWS = 40, 30
 KEYS = ("image", "label")
@@ -527,3 +535,36 @@ def test_a_cache_of_the_context_gives_the_random_cuts_of_the_frame(
     image = pixels(data["image"])
     back = Invertd("image", transform=chain, nearest_interp=False)(d)["image"]
     np.testing.assert_array_equal(back, inside(image, lesion_window(expected["box"], 0.2, True)))
+
+
+def displaced_cut(name: str, displacement: float = 0.3, box: tuple[int, int, int, int] = (5, 6, 31, 25)) -> dict:
+    crop = CropDisplacedLesiond(KEYS, "label", displacement=displacement, scale=displacement)
+    return crop(item(box) | {"lesion_id": name})
+
+
+def test_a_displaced_cut_depends_on_the_lesion_alone() -> None:
+    assert displaced_cut("a")["box"] == displaced_cut("a")["box"] != displaced_cut("b")["box"]
+    d = displaced_cut("a")
+    np.testing.assert_array_equal(d["image"], reference_cut(noise(), lesion_window(d["box"], 0.2, True)))
+    plain = CropLesiond(KEYS, mask_key="label")(item((5, 6, 31, 25)))
+    np.testing.assert_array_equal(displaced_cut("a", displacement=0)["image"], plain["image"])
+
+
+def test_displaced_boxes_reach_as_far_as_they_say_and_no_farther() -> None:
+    boxes = np.array([displaced_cut(f"P_{number:05d}_LEFT_CC_1")["box"] for number in range(300)])
+    low, high = boxes[:, :2], boxes[:, 2:]
+    shift, growth = (low + high - (36, 31)) / 2, (high - low - (26, 19)) / 2
+    assert (np.abs(shift).max(axis=0) == (7, 5)).all()  # 0.3 of 26 and of 19 pixels, whole ones
+    assert (np.abs(growth).max(axis=0) == (3, 2)).all()
+    assert (np.abs(shift.mean(axis=0)) < 0.9).all()
+
+
+@pytest.mark.usefixtures("loadable_trace")
+def test_a_displaced_cut_is_cached(tmp_path: Path) -> None:
+    data = write_item(tmp_path, (50, 60, 120, 90), 200, 100) | {"lesion_id": "a"}
+    chain = Compose([Readd(KEYS), CropDisplacedLesiond(KEYS, "label", displacement=0.2, scale=0.2)])
+    cached = persistent(data, chain, tmp_path)
+    first, again = cached[0], cached[0]
+    np.testing.assert_array_equal(first["image"], again["image"])
+    (file,) = (tmp_path / "cache").iterdir()
+    assert file.stat().st_size < 200 * 100 * 4  # the cut, not the frame
