@@ -21,20 +21,29 @@ def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> di
         version: of this bundle.
 
     Returns:
-        `parameters` (of the network), `dataset` (`name`, `split`, `source`, `manifest_sha256` of the table that the
-        data set was prepared from, `datalist_sha256`), `settings` and `versions`.
+        `parameters` (of the network), `dataset` as `dataset_provenance` gives it, `settings` and `versions`.
     """
-    file = datalist_file(settings["dataset_dir"], settings["split"])
-    datalist = read_json(file)
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "dataset": {
-            "name": datalist["name"],
-            "split": settings["split"],
-            "source": datalist["source"],
-            "manifest_sha256": datalist.get("manifest_sha256"),
-            "datalist_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        },
+        "dataset": dataset_provenance(settings["dataset_dir"], settings["split"]),
         "settings": settings,
         "versions": {"bundle": version, "monai": monai.__version__, "torch": torch.__version__},
+    }
+
+
+def dataset_provenance(dataset_dir: str, split: str) -> dict[str, Any]:
+    """Which data a result was measured on.
+
+    Returns:
+        `name`, `split`, `source`, `manifest_sha256` of the table that the data set was prepared from (None where it was
+        prepared without one), `datalist_sha256`.
+    """
+    file = datalist_file(dataset_dir, split)
+    datalist = read_json(file)
+    return {
+        "name": datalist["name"],
+        "split": split,
+        "source": datalist["source"],
+        "manifest_sha256": datalist.get("manifest_sha256"),
+        "datalist_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
