@@ -14,8 +14,8 @@ MARKERS = ("x", "o", "s", "^", "D")
 
 
 def show_detail(axes: Axes, detail: np.ndarray, limits: tuple[float, float], caption: str = "") -> None:
-    """A grey detail `(X, Y)` between the black and the white of `limits`, or one in colour, with a caption under it."""
-    axes.imshow(detail.swapaxes(0, 1), cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    """A grey detail `(X, Y)` between the black and the white level of `limits`, with a caption under it."""
+    axes.imshow(detail.T, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(caption, fontsize=8)
     for spine in axes.spines.values():
