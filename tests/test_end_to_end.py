@@ -265,9 +265,8 @@ def test_the_same_network_on_displaced_boxes(train: Callable, as_program: Callab
         with (run / "evaluation" / folder / "lesions.csv").open() as file:
             rows[displacement] = list(csv.DictReader(file))
     for exact, displaced in zip(rows[0.0], rows[0.2], strict=True):
-        before, after = (
-            np.array([float(row[f"box_{edge}"]) for edge in ("x0", "y0", "x1", "y1")]) for row in (exact, displaced)
-        )
+        edges = [f"box_{edge}" for edge in ("x0", "y0", "x1", "y1")]
+        before, after = (np.array([float(row[edge]) for edge in edges]) for row in (exact, displaced))
         sides = before[2:] - before[:2]
         assert (np.abs(after - before) <= np.tile(0.3 * sides, 2)).all()
         assert float(displaced["dice_ellipse"]) < float(exact["dice_ellipse"])

@@ -64,14 +64,15 @@ def breast_mask(image: np.ndarray) -> np.ndarray:
     """Where the breast is in a mammogram `(X, Y)`, boolean; everywhere if there is no object at all."""
     scale = min(1, _LONG_SIDE / max(image.shape))
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    bright = _without_borders(_brighter_than_background(small), round(_BORDER * min(small.shape)))
+    bright = _without_borders(brighter_than_background(small), round(_BORDER * min(small.shape)))
     radius = max(round(_RADIUS * max(small.shape)), 1)
-    mask = _largest_object(cv2.erode(bright, _disc(radius)))
+    mask = largest_object(cv2.erode(bright, _disc(radius)))
     mask = cv2.dilate(mask, _disc(2 * radius))
     return cv2.resize(mask, image.shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
-def _brighter_than_background(image: np.ndarray) -> np.ndarray:
+def brighter_than_background(image: np.ndarray) -> np.ndarray:
+    """1 where a mammogram `(X, Y)` is above Otsu's threshold on the logarithm of its grey values, else 0; 8 bit."""
     scaled = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX)
     logarithm = np.rint(255 * np.log1p(scaled) / np.log(256)).astype(np.uint8)
     return cv2.threshold(logarithm, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
@@ -82,7 +83,7 @@ def _without_borders(bright: np.ndarray, depth: int) -> np.ndarray:
     return bright & np.pad(inside, depth, mode="edge")
 
 
-def _largest_object(objects: np.ndarray) -> np.ndarray:
+def largest_object(objects: np.ndarray) -> np.ndarray:
     """The largest connected component with its holes filled; everything if there is none."""
     _, components, statistics, _ = cv2.connectedComponentsWithStats(objects)
     areas = statistics[1:, cv2.CC_STAT_AREA]

@@ -14,6 +14,8 @@ MAXIMUM = 4095
 BRIGHTEST = 0.98 * MAXIMUM
 STEEPNESS = 4.2
 MIDDLE = 1.06
+# Standard deviations: of the quanta in attenuation, of the grain in grey levels.
+QUANTUM_NOISE, GRAIN = 0.008, 6
 
 
 def develop(attenuation: Field, exposure: float) -> Field:
@@ -44,8 +46,11 @@ def attenuation_step(attenuation: float, contrast: float, exposure: float) -> fl
     return max(0.0, middle - math.log(BRIGHTEST / end - 1) / STEEPNESS - attenuation)
 
 
-def expose(rng: np.random.Generator, attenuation: Field, exposure: float) -> Field:
-    """Grey levels of the developed film, 0 to 4095, with blur, noise, fog, and stray light at the chest wall."""
+def expose(rng: np.random.Generator, attenuation: Field, exposure: float, noise: bool = True) -> Field:
+    """Grey levels of the developed film, 0 to 4095, with blur, fog, stray light at the chest wall, and noise if asked.
+
+    The same random numbers are drawn with and without noise, so that all else stays the same.
+    """
     rows, columns = attenuation.shape
     blurred = cv2.GaussianBlur(attenuation, (0, 0), max(0.4, 0.9 * columns / 800))
     quanta = cv2.GaussianBlur(rng.standard_normal(attenuation.shape, dtype=np.float32), (0, 0), 0.6)
@@ -53,10 +58,10 @@ def expose(rng: np.random.Generator, attenuation: Field, exposure: float) -> Fie
     x = np.linspace(-1, 1, columns, dtype=np.float32)[None, :]
     fog = 14 + 14 * (x * x + y * y) + 2 * smooth_noise(rng, attenuation.shape, 0.5 * columns)
     fog = fog + MAXIMUM * max(0.0, rng.normal(0, 0.04)) * np.exp(-(1 + x) * rng.uniform(20, 80))
-    return develop(blurred + 0.008 * quanta, exposure) + fog
+    return develop(blurred + QUANTUM_NOISE * noise * quanta, exposure) + fog
 
 
-def digitise(rng: np.random.Generator, grey: Field) -> NDArray[np.uint16]:
-    """The scanner's 12-bit grey levels of a film: grain, rounding, clipping to 1 to 4095."""
+def digitise(rng: np.random.Generator, grey: Field, noise: bool = True) -> NDArray[np.uint16]:
+    """The scanner's 12-bit grey levels of a film: grain if noise is asked for, rounding, clipping to 1 to 4095."""
     grain = rng.standard_normal(grey.shape, dtype=np.float32)
-    return np.clip(np.round(grey + 6 * grain), 1, MAXIMUM).astype(np.uint16)
+    return np.clip(np.round(grey + GRAIN * noise * grain), 1, MAXIMUM).astype(np.uint16)

@@ -45,7 +45,12 @@ class Phantom:
 
 
 def generate_phantom(
-    seed: int, patient: Patient, view: str, image_size: tuple[int, int], artifacts: bool = False
+    seed: int,
+    patient: Patient,
+    view: str,
+    image_size: tuple[int, int],
+    artifacts: bool = False,
+    noise: bool = True,
 ) -> Phantom:
     """Draw one view of a patient's breast.
 
@@ -55,6 +60,7 @@ def generate_phantom(
         view: `CC` or `MLO`.
         image_size: columns and rows.
         artifacts: whether to add marker, border, tape and dust.
+        noise: whether to add quantum noise and grain; without them the rest of the phantom stays the same.
     """
     columns, rows = image_size
 
@@ -65,14 +71,14 @@ def generate_phantom(
     attenuation = draw_tissue(stream("tissue"), breast, patient.density)
     exposure = film.automatic_exposure(stream("exposure"), attenuation, breast.thickness)
     masks = _add_lesions(seed, patient, view, breast, attenuation, exposure)
-    grey, inside = film.expose(stream("film"), attenuation, exposure), breast.inside
+    grey, inside = film.expose(stream("film"), attenuation, exposure, noise), breast.inside
     if patient.laterality == "RIGHT":
         grey, inside = np.ascontiguousarray(grey[:, ::-1]), np.ascontiguousarray(inside[:, ::-1])
         masks = [np.ascontiguousarray(mask[:, ::-1]) for mask in masks]
     if artifacts:
         air = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
         grey = add_artefacts(stream("artefacts"), grey, air, patient.laterality, view)
-    return Phantom(patient, view, film.digitise(stream("scanner"), grey), tuple(masks), inside)
+    return Phantom(patient, view, film.digitise(stream("scanner"), grey, noise), tuple(masks), inside)
 
 
 def _add_lesions(

@@ -65,8 +65,22 @@ def fit_exponent(spectrum: NDArray[np.float64]) -> float:
     return -float(np.polyfit(np.log(frequency), np.log(spectrum[FIT[0] : FIT[1]]), 1)[0])
 
 
+def lesion_ring(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The ring around a lesion, as wide as half the radius of the disc of the lesion's area, at least 2 pixels."""
+    y, x = np.nonzero(mask)
+    width = max(2, round(math.sqrt(len(x) / math.pi) / 2))
+    frame = (
+        slice(max(0, y.min() - width), y.max() + width + 1),
+        slice(max(0, x.min() - width), x.max() + width + 1),
+    )
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
+    ring = np.zeros_like(mask)
+    ring[frame] = (cv2.dilate(mask[frame].astype(np.uint8), element) > 0) & ~mask[frame]
+    return ring
+
+
 def lesion_statistics(grey: GreyImage, mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Size and contrast of a lesion against a ring around it, as wide as half the lesion's equivalent radius.
+    """Size and contrast of a lesion against the ring around it, see `lesion_ring`.
 
     Returns:
         `size`: longer side of the box over the image's columns; `fill`: area over the box's area; `contrast`: mean
@@ -74,15 +88,8 @@ def lesion_statistics(grey: GreyImage, mask: NDArray[np.bool_]) -> dict[str, flo
     """
     y, x = np.nonzero(mask)
     box = (np.ptp(x) + 1, np.ptp(y) + 1)
-    width = max(2, round(math.sqrt(len(x) / math.pi) / 2))
-    frame = (
-        slice(max(0, y.min() - width), y.max() + width + 1),
-        slice(max(0, x.min() - width), x.max() + width + 1),
-    )
-    inner, near = mask[frame], grey[frame]
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
-    ring = (cv2.dilate(inner.astype(np.uint8), element) > 0) & ~inner
-    contrast, spread = float(near[inner].mean() - near[ring].mean()), float(near[ring].std())
+    ring = lesion_ring(mask)
+    contrast, spread = float(grey[mask].mean() - grey[ring].mean()), float(grey[ring].std())
     return {
         "size": float(max(box) / mask.shape[1]),
         "fill": float(len(x) / (box[0] * box[1])),

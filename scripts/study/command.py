@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.checked import checked
+from scripts.study.contrast import study_contrast
+from scripts.study.denoising import study_denoising
 from scripts.study.training import study_training
 
 # What is not a comparison of trainings.
-OF_IMAGES: dict[str, Any] = {}
+OF_IMAGES = {"contrast": study_contrast, "denoising": study_denoising}
 
 
 def study(name: str, *arguments: Any, **flags: Any) -> None:

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from custom.files import write_if_changed
 from scripts.study.explanations import count_tested
 from scripts.study.table import paper_value
 
 Row = dict[str, Any]
 
-DPI = 150
 LABEL_WIDTH = 26
 TITLE_WIDTH = 80
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), without the yellow that white swallows.
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#555555"
 COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
-
-
-def write_figure(file: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
-    """Write the figure as PNG; the same rows give the same bytes."""
-    content = io.BytesIO()
-    draw_study(rows, about).savefig(content, format="png", dpi=DPI)
-    write_if_changed(file, content.getvalue())
 
 
 def draw_study(rows: Sequence[Row], about: Mapping[str, Any]) -> Figure:

@@ -6,22 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from custom.errors import InputError
-from custom.files import write_csv
 from custom.summary import clustered_interval
 from scripts.study.cells import further_table, main_table, text_table, training_table
 from scripts.study.explanations import explanations
 from scripts.study.outcome import Outcome
+from scripts.study.output import FIGURE
 from scripts.study.statistics import compare, holm
 
 Row = dict[str, Any]
 
-FIGURE = "figure.png"
 MEASURED = {
     "dice": "Dice",
     "precision": "precision",
@@ -168,9 +166,9 @@ def paper_value(text: str) -> float:
     return float(text.partition(" ")[0])
 
 
-def write_table(file: Path, rows: Sequence[Row]) -> None:
-    """Write the rows as CSV with all columns; numbers in full, what does not exist empty."""
-    write_csv(file, [row | {"dice_of_seeds": " ".join(map(str, row["dice_of_seeds"]))} for row in rows], list(COLUMNS))
+def as_csv(rows: Sequence[Row]) -> list[Row]:
+    """The rows with one value in each cell, as `table.csv` holds them."""
+    return [row | {"dice_of_seeds": " ".join(map(str, row["dice_of_seeds"]))} for row in rows]
 
 
 def columns_table() -> str:

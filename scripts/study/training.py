@@ -20,9 +20,9 @@ from scripts.spread import spread
 from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
 from scripts.study.definition import CONFIGS, Study, as_record, read_study
-from scripts.study.document import insert
-from scripts.study.figure import write_figure
-from scripts.study.table import markdown, study_rows, write_table
+from scripts.study.figure import draw_study
+from scripts.study.output import write_study
+from scripts.study.table import as_csv, markdown, study_rows
 
 RECORD = "study.json"
 # Given by the study itself.
@@ -68,14 +68,8 @@ def study_training(
     outcomes = collect(study, jobs)
     rows = study_rows(outcomes, study.reference)
     about = heading(study, jobs, record, command(name, record, split, seeds, switches))
-    write_table(folder / "table.csv", rows)
-    text = markdown(rows, about)
-    write_if_changed(folder / "table.md", text.encode())
-    write_figure(folder / "figure.png", rows, about)
-    if document:
-        insert(Path(document), study.name, folder)
-    print(text)
-    print(f"Written to {folder}; curves: tensorboard --logdir {folder / 'runs'}")
+    write_study(folder, as_csv(rows), markdown(rows, about), draw_study(rows, about), document)
+    print(f"Curves: tensorboard --logdir {folder / 'runs'}")
 
 
 def plan(study: Study, folder: Path, dataset_dir: str, split: str, seeds: int, switches: dict[str, Any]) -> list[Job]:

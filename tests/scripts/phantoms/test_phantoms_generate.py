@@ -123,3 +123,14 @@ def test_grey_levels_and_exponent_are_those_of_real_mammograms() -> None:
         found.append((exponent, np.median([grey[mask].mean() for grey, mask in zip(images, masks, strict=True)])))
     assert found[1][0] == pytest.approx(found[0][0], abs=0.4)
     assert found[1][1] == pytest.approx(found[0][1], abs=25)
+
+
+def test_without_noise_the_rest_of_the_phantom_is_the_same() -> None:
+    patient = draw_patient(0, 2)
+    noisy, clean = (generate_phantom(0, patient, "CC", SIZE, noise=noise) for noise in (True, False))
+    assert all(np.array_equal(a, b) for a, b in zip(noisy.masks, clean.masks, strict=True))
+    difference = noisy.image.astype(float) - clean.image
+    # In the air hardly anything but the grain of 6 grey levels is left.
+    assert difference[~clean.inside].std() == pytest.approx(6, rel=0.05)
+    assert abs(difference.mean()) < 0.5
+    assert difference[clean.inside].std() > 10

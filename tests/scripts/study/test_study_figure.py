@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from made_up_study import ABOUT, outcome, study
@@ -9,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from scripts.study.figure import draw_study, write_figure
+from scripts.study.figure import draw_study
 from scripts.study.table import study_rows
 
 LONG = "UNet++ with Wiener filter and CLAHE, trained with boxes displaced by up to 20 %"
@@ -82,12 +80,3 @@ def test_nothing_is_cut_off(arms: int, tests: tuple[str, ...]):
     assert drawn.y1 <= height
     sizes = [axes.get_window_extent() for axes in figure.axes]
     assert all(size.width > 200 and size.height > 100 for size in sizes)
-
-
-def test_file_does_not_change_from_run_to_run(tmp_path: Path):
-    rows = study_rows(study(["a", "b"]), "a")
-    for name in ("first.png", "second.png"):
-        write_figure(tmp_path / name, rows, ABOUT)
-    content = (tmp_path / "first.png").read_bytes()
-    assert content.startswith(b"\x89PNG")
-    assert content == (tmp_path / "second.png").read_bytes()

@@ -11,10 +11,11 @@ import pytest
 from made_up_study import ABOUT, curve, lesion, outcome, study
 
 from custom.errors import InputError
+from custom.files import write_csv
 from custom.summary import clustered_interval
 from scripts.study.outcome import Outcome
 from scripts.study.statistics import holm
-from scripts.study.table import COLUMNS, columns_table, markdown, study_rows, write_table
+from scripts.study.table import COLUMNS, as_csv, columns_table, markdown, study_rows
 
 REFERENCE = outcome("UNet++", [[0.9, 0.8, 0.7, 0.6], [0.8, 0.7, 0.6, 0.5]], paper={"dice": "92.92 ± .03"})
 OTHER = outcome("U-Net", [[0.8, 0.7, 0.6, 0.5], [0.8, 0.7, 0.6, 0.38]])
@@ -178,9 +179,9 @@ def test_a_bar_in_a_name_does_not_break_the_table():
 
 def test_csv_holds_every_number_in_full(tmp_path: Path):
     rows = study_rows([REFERENCE, OTHER], "UNet++")
-    write_table(tmp_path / "table.csv", rows)
+    write_csv(tmp_path / "table.csv", as_csv(rows))
     first = (tmp_path / "table.csv").read_bytes()
-    write_table(tmp_path / "table.csv", study_rows([REFERENCE, OTHER], "UNet++"))
+    write_csv(tmp_path / "table.csv", as_csv(study_rows([REFERENCE, OTHER], "UNet++")))
     assert (tmp_path / "table.csv").read_bytes() == first
     with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
         read = list(csv.DictReader(file))
@@ -219,8 +220,8 @@ def test_seeds_with_different_lesions():
 @pytest.mark.parametrize(
     ("paper", "message"),
     [
-        ({"Dice": "92.92"}, "^arm a: paper's figure for 'Dice'; expected one of dice, precision, recall, jaccard$"),
-        ({"dice": "about 92"}, "^arm a: paper's figure 'about 92' for dice; expected a percentage such as"),
+        ({"Dice": "92.92"}, "^arm a: paper's figure for 'Dice'; expected one of dice, precision, recall, jaccard, "),
+        ({"dice": "about 92"}, "^arm a: paper's figure 'about 92' for dice; expected a number such as"),
     ],
 )
 def test_figures_of_the_paper_that_are_none(paper: dict, message: str):

@@ -1,0 +1,54 @@
+"""What the figures of the studies of images have in common: rows of details and a chart of dots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers as well.
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#BBBBBB"
+COLOURS = ("#555555", "#E69F00", "#009E73", "#CC79A7", BLUE)
+MARKERS = ("x", "o", "s", "^", "D")
+
+
+def show_detail(axes: Axes, detail: np.ndarray, limits: tuple[float, float], caption: str = "") -> None:
+    """A grey detail `(X, Y)` between the black and the white level of `limits`, with a caption under it."""
+    axes.imshow(detail.T, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.set_xlabel(caption, fontsize=8)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def draw_dots(
+    axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, tuple[float, float]], label: str
+) -> None:
+    """One column for each method: a dot for each case, a bar at their mean, the published range as a grey band.
+
+    Args:
+        axes: to draw in.
+        values: of each method, the cases in the same order throughout; a thin line joins those of a case.
+        published: range of the methods that have one.
+        label: of the values.
+    """
+    places = range(len(values))
+    bands = {place: published[name] for place, name in enumerate(values) if name in published}
+    axes.bar(
+        list(bands),
+        [high - low for low, high in bands.values()],
+        0.7,
+        [low for low, _ in bands.values()],
+        color=GREY,
+        alpha=0.6,
+        label="published range",
+    )
+    axes.use_sticky_edges = False
+    axes.plot(places, list(values.values()), color=BLUE, linewidth=0.5, alpha=0.5)
+    for place, column in enumerate(values.values()):
+        axes.plot([place] * len(column), column, "o", color=BLUE, markersize=4, label="" if place else "a case")
+        axes.hlines(float(np.mean(column)), place - 0.3, place + 0.3, ORANGE, label="" if place else "mean")
+    axes.set_xticks(list(places), list(values))
+    axes.set_ylabel(label)
+    axes.legend(fontsize=8)

@@ -1,0 +1,219 @@
+"""`study contrast`: how far CLAHE and plain histogram equalisation make a lesion stand out from what surrounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from custom.data import lesion_items, masks_by_image
+from custom.errors import InputError
+from custom.reader import read_pixels
+from custom.transforms import CLAHE, CropLesion, mask_box
+from custom.transforms.artifacts import breast_mask, brighter_than_background, largest_object
+from scripts.phantoms.measure import lesion_ring
+from scripts.study.case_figure import BLUE, ORANGE, draw_dots, show_detail
+from scripts.study.cases import (
+    NUMBER,
+    choose_cases,
+    mean_and_range,
+    origin,
+    scaled,
+    span,
+    to_8_bit,
+)
+from scripts.study.cells import text_table
+from scripts.study.output import write_study
+
+Row = dict[str, Any]
+Images = dict[str, np.ndarray]
+
+CLIP_LIMIT = 2.0
+TILES = (8, 8)
+
+NONE, EQUALISATION, LESION, RING = "none", "histogram equalisation", "lesion", "ring"
+METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    NONE: lambda frame: frame,
+    EQUALISATION: lambda frame: cv2.equalizeHist(to_8_bit(frame)),
+    "CLAHE": lambda frame: np.asarray(CLAHE(CLIP_LIMIT, TILES)(frame[None]))[0],
+}
+# CNR of five CBIS-DDSM mammograms.
+PUBLISHED = {EQUALISATION: (0.70, 0.99), "CLAHE": (0.83, 1.21)}
+
+# Surroundings that the figure shows on every side, as a share of the lesion: the ring and a little more.
+CONTEXT = 0.4
+
+
+def study_contrast(
+    dataset_dir: str,
+    split: str = "patient",
+    part: str = "training",
+    cases: list[str] | None = None,
+    seed: int = 0,
+    output_dir: str = "studies",
+    document: str | None = None,
+) -> None:
+    """Contrast-to-noise ratio of lesions before and after histogram equalisation and CLAHE of the whole mammogram.
+
+    Writes table.csv, table.md and figure.png into the folder contrast of the output folder. Neither follows a Wiener
+    filter here, so that nothing but the equalisation is compared. Histogram equalisation is OpenCV's, which takes 8 bit
+    only; CLAHE is the one of the training.
+
+    Args:
+        dataset_dir: a prepared data set.
+        split: its datalist.
+        part: training, validation or test.
+        cases: lesion ids, "[id,id]"; default: five lesions drawn by the seed.
+        seed: of the draw.
+        output_dir: holds the folder of the study.
+        document: a Markdown file that takes table and figure as well.
+
+    Raises:
+        InputError: a case, a part or a data set that is not there, a lesion without a mask or without tissue around
+            it, or a file that cannot be read or written.
+    """
+    items = lesion_items(choose_cases(dataset_dir, split, part, cases, seed))
+    masks = masks_by_image(dataset_dir, split)
+    rows: list[Row] = []
+    details: dict[str, Images] = {}
+    for item in tqdm(items, desc="lesions", unit="lesion", disable=None):
+        name = item["lesion_id"]
+        frame, lesion, ring = _read(item, masks[item["image"]])
+        images = {method: apply(frame) for method, apply in METHODS.items()}
+        rows += [
+            {"case": name, "method": method, "cnr": contrast_to_noise(image, lesion, ring)}
+            for method, image in images.items()
+        ]
+        details[name] = _details(images, lesion, ring)
+    about = origin(dataset_dir, split, part, list(details), cases is None, seed)
+    write_study(Path(output_dir) / "contrast", rows, _page(rows, about), _draw(rows, details), document)
+
+
+def contrast_to_noise(image: np.ndarray, lesion: np.ndarray, ring: np.ndarray) -> float:
+    """Mean of the lesion minus mean of the ring, over the standard deviation of the ring.
+
+    Signed: a lesion that is darker than its surroundings has a negative ratio.
+
+    Args:
+        image: `(X, Y)`.
+        lesion: bool, likewise.
+        ring: bool, likewise.
+    """
+    around = image[ring].astype(np.float64)
+    return float((image[lesion].mean(dtype=np.float64) - around.mean()) / around.std())
+
+
+def tissue_ring(frame: np.ndarray, lesion: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Where the surroundings of a lesion are measured: `lesion_ring` without other lesions and outside air.
+
+    A lesion near the skin has film-black air in its ring. It would add to contrast and noise alike and say nothing of
+    how the lesion stands out from tissue. The breast is found on the untreated mammogram as for the removal of
+    artefacts, but without the margin that is kept there; dark tissue inside it counts as tissue.
+
+    Args:
+        frame: the untreated mammogram, `(X, Y)`.
+        lesion: bool, likewise.
+        others: bool, the other lesions of the mammogram.
+    """
+    within_skin = largest_object(brighter_than_background(frame)) > 0
+    return lesion_ring(lesion) & ~others & breast_mask(frame) & within_skin
+
+
+def _read(item: dict[str, Any], masks: set[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The frame, the lesion and its ring, all `(X, Y)`."""
+    frame = scaled(read_pixels(item["image"]))
+    lesion = _read_mask(item["label"], frame)
+    others = np.zeros_like(lesion)
+    for mask in masks - {item["label"]}:
+        others |= _read_mask(mask, frame)
+    if not lesion.any():
+        raise InputError(f"{item['label']}: the mask is empty, expected a lesion; name other lesions with --cases")
+    ring = tissue_ring(frame, lesion, others)
+    if len(np.unique(to_8_bit(frame[ring]))) < 2:
+        raise InputError(f"{item['label']}: no tissue but flat grey around the lesion; name other lesions with --cases")
+    return frame, lesion, ring
+
+
+def _read_mask(file: str, frame: np.ndarray) -> np.ndarray:
+    mask = read_pixels(file) > 127
+    if mask.shape != frame.shape:
+        raise InputError(f"{file}: found a mask of {mask.shape} pixels, expected {frame.shape} as its mammogram has")
+    return mask
+
+
+def _values(rows: Sequence[Row]) -> dict[str, list[float]]:
+    return {method: [row["cnr"] for row in rows if row["method"] == method] for method in METHODS}
+
+
+def _page(rows: Sequence[Row], about: Sequence[Sequence[str]]) -> str:
+    values = _values(rows)
+    lines = [
+        [
+            method,
+            mean_and_range(column, 2),
+            "" if method == NONE else mean_and_range(np.subtract(column, values[NONE]), 2, "+"),
+            span(PUBLISHED[method], 2) if method in PUBLISHED else "",
+        ]
+        for method, column in values.items()
+    ]
+    by_case = [
+        [case, *(f"{column[place]:.2f}" for column in values.values())]
+        for place, case in enumerate(dict.fromkeys(row["case"] for row in rows))
+    ]
+    above = sum(clahe > plain for clahe, plain in zip(values["CLAHE"], values[EQUALISATION], strict=True))
+    blocks = [
+        "# Contrast",
+        "![Lesions before and after, and their contrast-to-noise ratios](figure.png)",
+        "Contrast-to-noise ratio: mean of the lesion minus mean of a ring around it, over the standard deviation of "
+        "the ring. The ring is as wide as half the radius of a disc of the lesion's area; other lesions and the air "
+        "outside the breast are left out. The sign is kept: below 0 the lesion is darker than its surroundings. Mean "
+        "over the lesions, range in brackets; the last column is the paper's, which does not tell its ring.",
+        text_table(("method", "CNR", "change", "CNR, paper"), lines),
+        f"CLAHE is above histogram equalisation in {above} of {len(by_case)} lesions.",
+        text_table(("lesion", *METHODS), by_case),
+        "## Where it comes from",
+        text_table(("", ""), [*about, *_parameters()]),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _parameters() -> list[list[str]]:
+    return [
+        [EQUALISATION, "OpenCV's, of the whole mammogram, 8 bit"],
+        ["CLAHE", f"clip limit {CLIP_LIMIT:g}, {TILES[0]} x {TILES[1]} tiles"],
+    ]
+
+
+def _details(images: Images, lesion: np.ndarray, ring: np.ndarray) -> Images:
+    """Every image and both masks, cut out around the lesion, `(X, Y)`."""
+    box = mask_box(lesion[None])
+    assert box is not None
+    cut = CropLesion(margin=CONTEXT)
+    whole = {**images, LESION: lesion, RING: ring}
+    return {name: np.asarray(cut(image[None].astype(np.float32), box))[0] for name, image in whole.items()}
+
+
+def _draw(rows: Sequence[Row], details: dict[str, Images]) -> Figure:
+    shown = list(details.items())[:NUMBER]
+    values = _values(rows)
+    figure = Figure(figsize=(14, 2.3 * len(shown) + 0.6), layout="constrained")
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(9, 5))[0]
+    grid = left.subplots(len(shown), len(METHODS) + 1, squeeze=False)
+    for axis, title in zip(grid[0], ("lesion and its ring", *METHODS), strict=True):
+        axis.set_title(title, fontsize=9)
+    for place, (line, (name, images)) in enumerate(zip(grid, shown, strict=True)):
+        show_detail(line[0], images[NONE], (float(images[NONE].min()), float(images[NONE].max())))
+        for mask, colour in ((RING, ORANGE), (LESION, BLUE)):
+            line[0].contour(images[mask].T, [0.5], colors=colour, linewidths=1)
+        line[0].set_ylabel(name, fontsize=7)
+        for axis, method in zip(line[1:], METHODS, strict=True):
+            show_detail(axis, images[method], (0, 255), f"CNR {values[method][place]:.2f}")
+    axes = right.subplots()
+    draw_dots(axes, values, PUBLISHED, "CNR")
+    axes.set_title("Lesion against the ring around it", fontsize=10)
+    return figure

@@ -1,0 +1,70 @@
+"""What every study leaves: `table.csv`, `table.md` and `figure.png`, and a place in a document."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from custom.errors import InputError
+from custom.files import write_csv, write_if_changed
+
+FIGURE = "figure.png"
+DPI = 130
+
+
+def write_study(
+    folder: Path, rows: Sequence[Mapping[str, Any]], page: str, figure: Figure, document: str | None = None
+) -> None:
+    """Write a study's table, page and figure, tell the page, and put both into a document. Same content, same bytes.
+
+    Args:
+        folder: of the study; its name is the study's.
+        rows: with the same columns; numbers are written in full.
+        page: in Markdown; shows `figure.png`.
+        figure: to be drawn.
+        document: a Markdown file with the lines `<!-- study NAME -->` and `<!-- end NAME -->`.
+
+    Raises:
+        InputError: a file cannot be written, or the document has no place for the study.
+    """
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI)
+    write_csv(folder / "table.csv", rows)
+    write_if_changed(folder / "table.md", page.encode())
+    write_if_changed(folder / FIGURE, picture.getvalue())
+    print(f"{page}\nWritten to {folder}")
+    if document:
+        insert(Path(document), folder)
+
+
+def insert(file: Path, folder: Path) -> None:
+    """Put `table.md` of a study between `<!-- study NAME -->` and `<!-- end NAME -->`, and its figure beside `file`.
+
+    The table's headings become two levels lower, since the document has its own above them.
+
+    Args:
+        file: the Markdown document.
+        folder: of the study; its name is the study's.
+
+    Raises:
+        InputError: the document or the two lines are not there.
+    """
+    name = folder.name
+    begin, end = f"<!-- study {name} -->\n", f"<!-- end {name} -->\n"
+    text = file.read_text() if file.is_file() else ""
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found_begin and found_end):
+        raise InputError(
+            f"{file}: no place for the table of study {name}; expected the lines {begin.strip()} and {end.strip()}"
+        )
+    figure = file.with_name(f"{file.stem}_{name}.png")
+    table = re.sub("^#", "###", (folder / "table.md").read_text().strip(), flags=re.MULTILINE)
+    table = table.replace(f"({FIGURE})", f"({figure.name})")
+    write_if_changed(figure, (folder / FIGURE).read_bytes())
+    write_if_changed(file, f"{before}{begin}\n{table}\n\n{end}{after}".encode())
