@@ -128,7 +128,8 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     other = {name: value for name, value in command.overrides.items() if name not in {*settings, *_NOT_KEPT}}
     network_def = _merged(training, other)["network_def"]
     of_inference = {name: value for name, value in kept.items() if name in _merged(inference, {})}
-    of_inference |= {"network_def": network_def, "output_dir": str(folder / "inference")}
+    # A prediction takes one head, and an export from this file keeps no other.
+    of_inference |= {"network_def": network_def, "output_dir": str(folder / "inference"), "deep_supervision": False}
 
     root = {"bundle_root": str(Path(bundle_root).resolve())}
     model = {"model": str(folder / MODEL)}

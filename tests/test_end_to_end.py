@@ -202,7 +202,7 @@ def test_a_run_with_deep_supervision_is_evaluated_and_exported_at_a_shallower_he
 
     metadata = ROOT / "bundle" / "configs" / "metadata.json"
     of_run = {"args_file": run / "inference.json", "meta_file": metadata, "ckpt_file": run / "model.pt"}
-    small = {"head": 2, "deep_supervision": False, "input_shape": "[1,1,32,32]"}
+    small = {"head": 2, "input_shape": "[1,1,32,32]"}
     exported = {command: tmp_path / f"model.{command}" for command in ("ckpt_export", "onnx_export")}
     for command, file in exported.items():
         as_program("monai.bundle", command, "network_def", filepath=file, **of_run, **small)

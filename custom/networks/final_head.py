@@ -27,8 +27,8 @@ class FinalHead(nn.Module):
 
     Args:
         network: takes `(B, C, H, W)`; its four heads give logits `(B, K, H, W)`.
-        deep_supervision: keep the heads before `head` as well, and return all as a list, from shallow to deep, in
-            training mode. Without it only `head` exists.
+        deep_supervision: keep the heads before `head` as well, one 1x1 convolution each, and return all as a list, from
+            shallow to deep, in training mode. Without it only `head` exists.
         head: 1 (shallowest) to 4.
     """
 
