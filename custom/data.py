@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 import torch
 from monai.data import PersistentDataset
@@ -18,6 +19,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from tqdm import tqdm
 
 from custom.errors import InputError, find_input_error
+from custom.processes import wait_for_all
 from custom.reader import read_pixels
 from custom.transforms import mask_box
 
@@ -215,16 +217,24 @@ def parts_of(dataset: Dataset) -> list[LesionDataset]:
 def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:
     """Check and cache every lesion before an epoch begins, with a progress bar.
 
-    So a file that cannot be used is told at once, not in the middle of a training.
+    So a file that cannot be used is told at once, not in the middle of a training. Several processes share the work.
 
     Args:
         datasets: lesion datasets or `ConcatDataset`s of them.
-        num_workers: processes that read.
+        num_workers: workers that read, of each process.
 
     Raises:
-        InputError: what is wrong with the first file that cannot be used.
+        InputError: what is wrong with the first file that cannot be used, or more processes than lesions.
     """
+    rank, processes = idist.get_rank(), idist.get_world_size()
     for dataset in [part for joined in datasets for part in parts_of(joined)]:
-        indices = DataLoader(_CacheOnly(dataset), batch_size=None, num_workers=num_workers)
-        for _ in tqdm(indices, desc="Preparing lesions", unit="lesion", disable=None):
+        if len(dataset) < processes:
+            raise InputError(
+                f"--nproc_per_node: found {processes} processes for {len(dataset)} lesions, expected a lesion at least "
+                "for each in training and validation; start fewer"
+            )
+        share = range(rank, len(dataset), processes)
+        indices = DataLoader(_CacheOnly(dataset), batch_size=None, sampler=share, num_workers=num_workers)
+        for _ in tqdm(indices, desc="Preparing lesions", unit="lesion", disable=None if rank == 0 else True):
             pass
+    wait_for_all()

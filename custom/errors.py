@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from types import TracebackType
 
 
@@ -25,12 +26,25 @@ def message(error: InputError) -> str:
     return str(error).strip().splitlines()[-1].removeprefix(f"{InputError.__module__}.{InputError.__qualname__}: ")
 
 
-def report_input_errors() -> None:
+def _print_line(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+_tell: Callable[[str], None] = _print_line
+
+
+def report_input_errors(tell: Callable[[str], None] | None = None) -> None:
     """Make every uncaught `InputError` of this process end in one line on stderr and exit code 2, without a traceback.
 
     Log records that are written while an `InputError` passes (the engines' own "terminating due to ...") are dropped
-    from the root handlers, since the line says it all. Calling this again changes nothing.
+    from the root handlers, since the line says it all. Calling this again changes nothing else.
+
+    Args:
+        tell: prints the line from now on; None to leave that as it is, which is plain at first.
     """
+    global _tell
+    if tell is not None:
+        _tell = tell
     if sys.excepthook is not _excepthook:
         sys.excepthook = _excepthook
     for handler in logging.getLogger().handlers:
@@ -47,5 +61,5 @@ def _excepthook(kind: type[BaseException], error: BaseException, traceback: Trac
     if found is None:
         sys.__excepthook__(kind, error, traceback)
         return
-    print(f"Error: {message(found)}", file=sys.stderr)
+    _tell(f"Error: {message(found)}")
     sys.exit(2)

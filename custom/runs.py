@@ -8,11 +8,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from monai.bundle import ConfigParser
 
 from custom.errors import InputError
 from custom.files import write_if_changed
+from custom.processes import once
 from custom.settings import CommandLine
 
 MODEL = "model.pt"
@@ -24,8 +26,11 @@ _FREE_ON_RESUME = _PATHS | {"epochs", "num_workers"}
 # A repetition of the run must not inherit these.
 _OF_ONE_LAUNCH = ("run_name", "resume", "amp")
 _NOT_KEPT = ("bundle_root", "run_dir")
+# Several processes train; one evaluates.
+_OF_TRAINING = "multi_gpu_train.json"
 
 
+@once
 def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -> str:
     """The folder of this training, as an absolute path. Nothing is written.
 
@@ -97,6 +102,7 @@ def evaluation_folder(model: str, dataset_name: str, split: str, box_displacemen
     return str(Path(model).resolve().parent / "evaluation" / name)
 
 
+@once
 def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     """Create the run folder with its three args files, or make sure that a resumed run goes on as it began.
 
@@ -109,8 +115,14 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
         settings: the values of the config's switches by name.
 
     Raises:
-        InputError: a setting of a resumed run differs from the run's own, or no epoch is left to train.
+        InputError: the run to repeat had another number of processes, a setting of a resumed run differs from the
+            run's own, or no epoch is left to train.
     """
+    if settings["processes"] != idist.get_world_size():
+        raise InputError(
+            f"--processes: found {settings['processes']}, expected the number that train, {idist.get_world_size()}; "
+            "start as many with torchrun and multi_gpu_train.json, or pass the number that train"
+        )
     folder = Path(run_dir)
     kept = {name: str(Path(value).resolve()) if name in _PATHS else value for name, value in settings.items()}
     for name in _OF_ONE_LAUNCH:
@@ -123,7 +135,7 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     command = CommandLine.of_this_process()
     # A workflow built in Python does not say which files it was built from.
     training = [str(Path(file).resolve()) for file in command.config_files] or [str(configs / "train.json")]
-    evaluating = [*training, str(configs / "evaluate.json")]
+    evaluating = [*(file for file in training if Path(file).name != _OF_TRAINING), str(configs / "evaluate.json")]
     inference = [str(configs / "inference.json")]
     other = {name: value for name, value in command.overrides.items() if name not in {*settings, *_NOT_KEPT}}
     network_def = _merged(training, other)["network_def"]

@@ -42,6 +42,7 @@ class Settings(TypedDict, total=False):
     seed: Annotated[int, Ge(0)]
     epochs: Count
     batch_size: Count
+    processes: Count
     learning_rate: Annotated[float, Gt(0)]
     num_workers: Annotated[int, Ge(0)]
     val_interval: Count

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from dask.distributed import LocalCluster
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from custom.metrics import inscribed_ellipse
 from scripts.prepare.manifest import prepare_manifest
@@ -61,6 +62,13 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
         for file in folder.rglob("*")
         if file.is_file()
     }
+
+
+def scalars(run: Path) -> dict[str, list[float]]:
+    """The values of each scalar in the events of a run folder, epoch by epoch."""
+    events = EventAccumulator(str(run))
+    events.Reload()
+    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
 @pytest.fixture(scope="session")

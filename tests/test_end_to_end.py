@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import ROOT, SMALL, TRAIN
+from conftest import ROOT, SMALL, TRAIN, scalars
 from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -58,12 +58,6 @@ SCALARS = {
     "val_recall",
     "val_pixel_accuracy",
 }
-
-
-def scalars(run: Path) -> dict[str, list[float]]:
-    events = EventAccumulator(str(run))
-    events.Reload()
-    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
 def test_training_evaluation_and_inference(train: Callable, as_program: Callable, dataset: Path):
