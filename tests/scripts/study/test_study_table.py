@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from made_up_study import ABOUT, curve, lesion, outcome, study
 
 from custom.errors import InputError
@@ -227,3 +228,7 @@ def test_seeds_with_different_lesions():
 def test_figures_of_the_paper_that_are_none(paper: dict, message: str):
     with pytest.raises(InputError, match=message):
         study_rows([outcome("a", [[0.5, 0.6]], paper=paper)], "a")
+
+
+def test_the_guide_explains_every_column():
+    assert columns_table() in (ROOT / "bundle" / "docs" / "studies.md").read_text()
