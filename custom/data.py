@@ -230,8 +230,8 @@ def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:
     for dataset in [part for joined in datasets for part in parts_of(joined)]:
         if len(dataset) < processes:
             raise InputError(
-                f"--nproc_per_node: found {processes} processes for {len(dataset)} lesions, expected a lesion at least "
-                "for each in training and validation; start fewer"
+                f"--nproc_per_node: found {processes}, expected at most {len(dataset)}, the number of lesions in "
+                "training or validation; start fewer"
             )
         share = range(rank, len(dataset), processes)
         indices = DataLoader(_CacheOnly(dataset), batch_size=None, sampler=share, num_workers=num_workers)

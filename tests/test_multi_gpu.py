@@ -155,9 +155,9 @@ def test_another_number_of_processes_is_refused(run: Path, train: Callable, as_p
 
 
 def test_an_input_error_of_one_process_ends_all_with_one_line(dataset_dir: Path, tmp_path: Path):
-    # The second lesion of the training is the second process's; the first waits for it when it is told.
+    # The fourth lesion of the validation is the second process's last; the first is done then, and must wait.
     datalist = json.loads((dataset_dir / "datalists" / "patient.json").read_text())
-    image = dataset_dir / datalist["training"][1]["image"]
+    image = dataset_dir / datalist["validation"][3]["image"]
     content = image.read_bytes()
     image.write_bytes(content[: len(content) // 2])
     where = {"dataset_dir": dataset_dir, "output_dir": tmp_path / "runs"}

@@ -12,7 +12,7 @@ class ShareBuffers:
 
     `DistributedDataParallel` shares the running statistics of batch normalisation before a training step, so after the
     last step of an epoch every process has its own. Within a validation it must not share them: the processes have
-    different numbers of batches and would wait for each other for ever. So validate the network inside it.
+    different numbers of batches, so their broadcasts would not match. So validate the network inside it.
 
     Args:
         network: the one that is validated.
