@@ -170,10 +170,10 @@ def _as_text(content: dict[str, Any]) -> bytes:
 def _go_on(folder: Path, kept: dict[str, Any]) -> None:
     args_file = folder / "training.json"
     recorded = json.loads(args_file.read_text())
-    for name, value in kept.items():
-        if name not in _FREE_ON_RESUME and recorded.get(name) != value:
+    for name in kept.keys() & recorded.keys() - _FREE_ON_RESUME:
+        if recorded[name] != kept[name]:
             raise InputError(
-                f"{folder}: was trained with {name} {recorded.get(name)!r}, found {value!r}; a run keeps its own "
+                f"{folder}: was trained with {name} {recorded[name]!r}, found {kept[name]!r}; a run keeps its own "
                 f"settings: pass --args_file {args_file} beside --resume"
             )
     done = epochs_done(folder)

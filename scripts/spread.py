@@ -19,22 +19,24 @@ def spread(
     scheduler: str | None,
     description: str,
     unit: str,
-    workers: int | None = None,
+    processes: bool = True,
 ) -> list[Any]:
     """`function` of every item, with a progress bar; the results are in the order of the items.
 
     Args:
         function: takes one item; importable by a worker. What it raises is raised when the other items are done.
         items: small and picklable: names of files, not their pixels.
-        scheduler: address of a Dask scheduler; None for processes of this machine.
+        scheduler: address of a Dask scheduler; None for this machine.
         description: of the progress bar.
         unit: of the progress bar.
-        workers: processes of this machine where there is no scheduler; None for one on each core.
+        processes: without a scheduler, work in a process on each core. False where `function` waits for a program of
+            its own: one item after the other, with the environment as it is, in which Dask would set threads and
+            memory for the processes that it starts.
 
     Raises:
         InputError: no scheduler answers at the address.
     """
-    cluster = None if scheduler else _local_cluster(workers)
+    cluster = None if scheduler else _local_cluster(processes)
     try:
         with _client(scheduler, cluster) as client:
             futures = client.map(function, items, pure=False, retries=0)
@@ -61,8 +63,12 @@ def _client(scheduler: str | None, cluster: LocalCluster | None) -> Client:
         raise InputError(f"--scheduler {scheduler}: no Dask scheduler answers ({error}); start one there") from error
 
 
-def _local_cluster(workers: int | None) -> LocalCluster:
+def _local_cluster(processes: bool) -> LocalCluster:
     # A worker that is shut down while it talks to the scheduler logs an error; what matters is raised.
     return LocalCluster(
-        n_workers=workers or os.cpu_count(), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=os.cpu_count() if processes else 1,
+        processes=processes,
+        threads_per_worker=1,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
     )

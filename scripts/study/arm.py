@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from custom.errors import InputError
 from custom.files import write_if_changed
@@ -79,32 +80,38 @@ def run_job(job: Job) -> None:
     Raises:
         InputError: training or evaluation failed; the last line of what it said, and where the rest is.
     """
+    job.log_file.parent.mkdir(parents=True, exist_ok=True)
+    with job.log_file.open("ab") as log:
+        # On a cluster a worker may still do the job of a study that was killed: wait for it rather than do it twice.
+        fcntl.flock(log, fcntl.LOCK_EX)
+        _finish(job, log)
+
+
+def _finish(job: Job, log: BinaryIO) -> None:
     trained = epochs_done(job.run_dir)
     if trained < job.settings["epochs"]:
         if trained:
-            _run(job, "training", job.run_dir / "training.json", resume=job.run_dir)
+            _run(job, log, "training", job.run_dir / "training.json", resume=job.run_dir)
         else:
             shutil.rmtree(job.run_dir, ignore_errors=True)
-            _run(job, "training", job.write_args())
+            _run(job, log, "training", job.write_args())
     for test, overrides in job.tests.items():
         if not is_evaluated(job, test):
             args_file = job.run_dir / "evaluating.json"
-            _run(job, "evaluating", args_file, evaluation_dir=job.evaluation_dir(test), **overrides)
+            _run(job, log, "evaluating", args_file, evaluation_dir=job.evaluation_dir(test), **overrides)
 
 
-def _run(job: Job, run_id: str, args_file: Path, **overrides: Any) -> None:
+def _run(job: Job, log: BinaryIO, run_id: str, args_file: Path, **overrides: Any) -> None:
     flags = [part for name, value in overrides.items() for part in (f"--{name}", str(value))]
     command = ["monai.bundle", "run", run_id, "--args_file", str(args_file), *flags]
-    job.log_file.parent.mkdir(parents=True, exist_ok=True)
-    with job.log_file.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.study.tethered", *command],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        code = process.wait()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts.study.tethered", *command],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    code = process.wait()
     if code:
         said = job.log_file.read_text(errors="replace").strip().splitlines() or ["nothing"]
         raise InputError(

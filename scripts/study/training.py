@@ -63,7 +63,7 @@ def study_training(
     record = describe(study, jobs, dataset_dir, switches)
     keep_to_record(folder / RECORD, record)
 
-    spread(run_job, jobs, scheduler, f"Study {study.name}", "run", workers=1)
+    spread(run_job, jobs, scheduler, f"Study {study.name}", "run", processes=False)
 
     outcomes = collect(study, jobs)
     rows = study_rows(outcomes, study.reference)
