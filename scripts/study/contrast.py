@@ -91,7 +91,9 @@ def study_contrast(
         ]
         details[name] = _details(images, lesion, ring)
     about = origin(dataset_dir, split, part, list(details), cases is None, seed)
-    write_study(Path(output_dir) / "contrast", rows, _page(rows, about), _draw(rows, details), document)
+    write_study(
+        Path(output_dir) / "contrast", rows, _page(rows, about), _draw(rows), _draw_details(rows, details), document
+    )
 
 
 def contrast_to_noise(image: np.ndarray, lesion: np.ndarray, ring: np.ndarray) -> float:
@@ -168,7 +170,8 @@ def _page(rows: Sequence[Row], about: Sequence[Sequence[str]]) -> str:
     above = sum(clahe > plain for clahe, plain in zip(values["CLAHE"], values[EQUALISATION], strict=True))
     blocks = [
         "# Contrast",
-        "![Lesions before and after, and their contrast-to-noise ratios](figure.png)",
+        "![Contrast-to-noise ratios](figure.png)",
+        "![Lesions before and after](cases.png)",
         "Contrast-to-noise ratio: mean of the lesion minus mean of a ring around it, over the standard deviation of "
         "the ring. The ring is as wide as half the radius of a disc of the lesion's area; other lesions and the air "
         "outside the breast are left out. The sign is kept: below 0 the lesion is darker than its surroundings. Mean "
@@ -198,12 +201,19 @@ def _details(images: Images, lesion: np.ndarray, ring: np.ndarray) -> Images:
     return {name: np.asarray(cut(image[None].astype(np.float32), box))[0] for name, image in whole.items()}
 
 
-def _draw(rows: Sequence[Row], details: dict[str, Images]) -> Figure:
+def _draw(rows: Sequence[Row]) -> Figure:
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
+    draw_dots(axes, _values(rows), PUBLISHED, "CNR")
+    axes.set_title("Lesion against the ring around it", fontsize=10)
+    return figure
+
+
+def _draw_details(rows: Sequence[Row], details: dict[str, Images]) -> Figure:
     shown = list(details.items())[:NUMBER]
     values = _values(rows)
-    figure = Figure(figsize=(14, 2.3 * len(shown) + 0.6), layout="constrained")
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(9, 5))[0]
-    grid = left.subplots(len(shown), len(METHODS) + 1, squeeze=False)
+    figure = Figure(figsize=(9, 2.3 * len(shown) + 0.6), layout="constrained")
+    grid = figure.subplots(len(shown), len(METHODS) + 1, squeeze=False)
     for axis, title in zip(grid[0], ("lesion and its ring", *METHODS), strict=True):
         axis.set_title(title, fontsize=9)
     for place, (line, (name, images)) in enumerate(zip(grid, shown, strict=True)):
@@ -213,7 +223,4 @@ def _draw(rows: Sequence[Row], details: dict[str, Images]) -> Figure:
         line[0].set_ylabel(name, fontsize=7)
         for axis, method in zip(line[1:], METHODS, strict=True):
             show_detail(axis, images[method], (0, 255), f"CNR {values[method][place]:.2f}")
-    axes = right.subplots()
-    draw_dots(axes, values, PUBLISHED, "CNR")
-    axes.set_title("Lesion against the ring around it", fontsize=10)
     return figure

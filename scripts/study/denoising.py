@@ -132,7 +132,9 @@ def study_denoising(
         if number == 1:
             details[name, SHOWN_NOISE] = detail
     about = origin(dataset_dir, split, part, names, cases is None, seed)
-    write_study(Path(output_dir) / "denoising", rows, _page(rows, about), _draw(rows, details), document)
+    write_study(
+        Path(output_dir) / "denoising", rows, _page(rows, about), _draw(rows), _draw_details(rows, details), document
+    )
 
 
 def filter_all(frame: np.ndarray) -> Images:
@@ -197,7 +199,8 @@ def _values(rows: Sequence[Row], column: str, method: str, noise: str) -> list[f
 def _page(rows: Sequence[Row], about: Sequence[Sequence[str]]) -> str:
     blocks = [
         "# Denoising",
-        "![Details, PSNR against input, PSNR against a clean phantom](figure.png)",
+        "![PSNR against input, PSNR against a clean phantom](figure.png)",
+        "![Details before and after each filter](cases.png)",
         "## Filtered against input",
         "As the paper measures it. It tells how much a filter changes, not whether it removes noise: a filter that "
         "does nothing has an infinite PSNR. Mean over the mammograms, range in brackets; the last two columns are "
@@ -265,24 +268,24 @@ def _cut(images: Images, box: Sequence[float] | None) -> Images:
     return {name: image[x : x + DETAIL, y : y + DETAIL] for name, image in images.items()}
 
 
-def _draw(rows: Sequence[Row], details: Details) -> Figure:
-    shown = dict([*list(details.items())[:NUMBER], list(details.items())[-1]])
-    figure = Figure(figsize=(15, 1.7 * len(shown) + 0.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(9, 5))[0]
-    _draw_details(left.subplots(len(shown), len(FILTERS) + 2), shown, rows)
-    upper, lower = right.subplots(2, 1)
+def _draw(rows: Sequence[Row]) -> Figure:
+    figure = Figure(figsize=(12, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
     values = {method: _values(rows, "psnr", method, NO_NOISE) for method in FILTERS}
-    draw_dots(upper, values, {method: ends["psnr"] for method, ends in PUBLISHED.items()}, "PSNR, dB")
-    upper.set_title("Mammograms, filtered against input: less change, higher PSNR", fontsize=10)
-    _draw_gains(lower, rows)
+    draw_dots(left, values, {method: ends["psnr"] for method, ends in PUBLISHED.items()}, "PSNR, dB")
+    left.set_title("Mammograms, filtered against input: less change, higher PSNR", fontsize=10)
+    _draw_gains(right, rows)
     return figure
 
 
-def _draw_details(grid: np.ndarray, details: Details, rows: Sequence[Row]) -> None:
+def _draw_details(rows: Sequence[Row], details: Details) -> Figure:
+    shown = dict([*list(details.items())[:NUMBER], list(details.items())[-1]])
+    figure = Figure(figsize=(9, 1.7 * len(shown) + 0.4), layout="constrained")
+    grid = figure.subplots(len(shown), len(FILTERS) + 2)
     ratios = {(row["case"], row["noise"], row["filter"]): f"{row['psnr']:.1f} dB" for row in rows}
     for axis, title in zip(grid[0], (NO_FILTER, *FILTERS), strict=False):
         axis.set_title(title, fontsize=9)
-    for line, ((case, noise), images) in zip(grid, details.items(), strict=True):
+    for line, ((case, noise), images) in zip(grid, shown.items(), strict=True):
         limits = (float(images[NO_FILTER].min()), float(images[NO_FILTER].max()))
         for axis, (method, image) in zip(line, images.items(), strict=False):
             show_detail(axis, image, limits, ratios.get((case, noise, method), ""))
@@ -291,6 +294,7 @@ def _draw_details(grid: np.ndarray, details: Details, rows: Sequence[Row]) -> No
         if CLEAN in images:
             line[-1].set_title(CLEAN, fontsize=9)
         line[0].set_ylabel(case if noise == NO_NOISE else f"{case}\n{noise} noise", fontsize=7)
+    return figure
 
 
 def _draw_gains(axes: Axes, rows: Sequence[Row]) -> None:

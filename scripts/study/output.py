@@ -1,4 +1,4 @@
-"""What every study leaves: `table.csv`, `table.md` and `figure.png`, and a place in a document."""
+"""What every study leaves: `table.csv`, `table.md` and figures, and a place in a document."""
 
 from __future__ import annotations
 
@@ -13,30 +13,38 @@ from matplotlib.figure import Figure
 from custom.errors import InputError
 from custom.files import write_csv, write_if_changed
 
-FIGURE = "figure.png"
+FIGURE, CASES = "figure.png", "cases.png"
 DPI = 130
 
 
 def write_study(
-    folder: Path, rows: Sequence[Mapping[str, Any]], page: str, figure: Figure, document: str | None = None
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    page: str,
+    figure: Figure,
+    cases: Figure | None = None,
+    document: str | None = None,
 ) -> None:
-    """Write a study's table, page and figure, tell the page, and put both into a document. Same content, same bytes.
+    """Write a study's table, page and figures, tell the page, and put it into a document. Same content, same bytes.
 
     Args:
         folder: of the study; its name is the study's.
         rows: with the same columns; numbers are written in full.
-        page: in Markdown; shows `figure.png`.
-        figure: to be drawn.
+        page: in Markdown; shows `figure.png`, and `cases.png` where there is one.
+        figure: of the numbers.
+        cases: pictures of mammograms.
         document: a Markdown file with the lines `<!-- study NAME -->` and `<!-- end NAME -->`.
 
     Raises:
         InputError: a file cannot be written, or the document has no place for the study.
     """
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI)
     write_csv(folder / "table.csv", rows)
     write_if_changed(folder / "table.md", page.encode())
-    write_if_changed(folder / FIGURE, picture.getvalue())
+    for name, drawn in ((FIGURE, figure), (CASES, cases)):
+        if drawn is not None:
+            picture = io.BytesIO()
+            drawn.savefig(picture, format="png", dpi=DPI)
+            write_if_changed(folder / name, picture.getvalue())
     print(f"{page}\nWritten to {folder}")
     if document:
         insert(Path(document), folder)
@@ -45,7 +53,8 @@ def write_study(
 def insert(file: Path, folder: Path) -> None:
     """Put `table.md` of a study between `<!-- study NAME -->` and `<!-- end NAME -->`, and its figure beside `file`.
 
-    The table's headings become two levels lower, since the document has its own above them.
+    The table's headings become two levels lower, since the document has its own above them. Pictures of mammograms stay
+    in the study's folder: a document is passed on, and not every data set may be.
 
     Args:
         file: the Markdown document.
@@ -66,5 +75,6 @@ def insert(file: Path, folder: Path) -> None:
     figure = file.with_name(f"{file.stem}_{name}.png")
     table = re.sub("^#", "###", (folder / "table.md").read_text().strip(), flags=re.MULTILINE)
     table = table.replace(f"({FIGURE})", f"({figure.name})")
+    table = re.sub(rf"^!\[.*\]\({CASES}\)\n\n", "", table, flags=re.MULTILINE)
     write_if_changed(figure, (folder / FIGURE).read_bytes())
     write_if_changed(file, f"{before}{begin}\n{table}\n\n{end}{after}".encode())

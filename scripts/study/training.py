@@ -68,7 +68,7 @@ def study_training(
     outcomes = collect(study, jobs)
     rows = study_rows(outcomes, study.reference)
     about = heading(study, jobs, record, command(name, record, split, seeds, switches))
-    write_study(folder, as_csv(rows), markdown(rows, about), draw_study(rows, about), document)
+    write_study(folder, as_csv(rows), markdown(rows, about), draw_study(rows, about), document=document)
     print(f"Curves: tensorboard --logdir {folder / 'runs'}")
 
 

@@ -88,7 +88,8 @@ def test_the_tables_are_complete_and_the_same_again(dataset: Path, tmp_path: Pat
     page = (folder / "table.md").read_text()
     for part in ("0.83 to 1.21", "manifest_sha256", "datalist_sha256", "| seed | 2 |", *(row["case"] for row in rows)):
         assert part in page
-    assert (folder / "figure.png").stat().st_size > 10_000
+    for name in ("figure.png", "cases.png"):
+        assert (folder / name).stat().st_size > 10_000
     before = snapshot(folder)
     study_contrast(str(dataset), seed=2, output_dir=str(tmp_path))
     assert snapshot(folder) == before

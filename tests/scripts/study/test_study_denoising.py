@@ -125,7 +125,8 @@ def test_the_tables_are_complete_and_the_same_again(dataset: Path, tmp_path: Pat
         *(r["case"] for r in against_input),
     ):
         assert part in page
-    assert (folder / "figure.png").stat().st_size > 10_000
+    for name in ("figure.png", "cases.png"):
+        assert (folder / name).stat().st_size > 10_000
     before = snapshot(folder)
     study_denoising(str(dataset), seed=3, output_dir=str(tmp_path))
     assert snapshot(folder) == before

@@ -12,7 +12,7 @@ from scripts.study.output import insert, write_study
 def test_the_table_replaces_what_stood_between_the_two_lines(tmp_path: Path):
     study = tmp_path / "filters"
     study.mkdir()
-    (study / "table.md").write_text("# filters\n\n![x](figure.png)\n\n## More\n\n| a |\n")
+    (study / "table.md").write_text("# filters\n\n![x](figure.png)\n\n![y](cases.png)\n\n## More\n\n| a |\n")
     (study / "figure.png").write_bytes(b"picture")
     document = tmp_path / "docs" / "results.md"
     document.parent.mkdir()
