@@ -85,6 +85,8 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
     Raises:
         InputError: no such data set, split or part, an empty part, or a file of an entry that is gone.
     """
+    if part not in PARTS:
+        raise InputError(f"--part: found {part!r}, expected one of {', '.join(PARTS)}")
     file = datalist_file(dataset_dir, split)
     content = read_json(file)
     if not content.get(part):
@@ -184,9 +186,19 @@ class LesionDataset(PersistentDataset):
     def _cachecheck(self, item_transformed: Mapping[str, Any]) -> Any:
         try:
             return super()._cachecheck(item_transformed)
+        except EOFError:
+            self._forget(item_transformed)
         except RuntimeError as error:
             # A worker process hands over the type and text of an error but not its cause.
-            raise find_input_error(error) or error from None
+            found = find_input_error(error)
+            if found or "PytorchStreamReader" not in str(error):
+                raise found or error from None
+            self._forget(item_transformed)
+        return super()._cachecheck(item_transformed)
+
+    def _forget(self, item: Mapping[str, Any]) -> None:
+        # From one file system to another, MONAI's move is a copy, of which a killed process leaves the beginning.
+        Path(self.cache_dir, f"{self.hash_func(item).decode()}{self.transform_hash}.pt").unlink(missing_ok=True)
 
 
 def _hash_item(item: Mapping[str, Any]) -> bytes:

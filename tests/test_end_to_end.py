@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -282,3 +283,17 @@ def test_seeds_share_no_random_numbers(dataset: Path):
     every = [tuple(order) for seed in range(4) for order in orders(seed)]
     assert len(set(every)) == len(every)
     assert orders(2) == orders(2)
+
+
+@pytest.mark.parametrize("left", [0, 0.5])
+def test_a_cached_lesion_that_was_cut_off_is_made_again(dataset: Path, tmp_path: Path, left: float):
+    parser = ConfigParser()
+    parser.read_config(TRAIN)
+    parser.update({"dataset_dir": str(dataset), "cache_dir": str(tmp_path)})
+    lesions = parser.get_parsed_content("validate#dataset")
+    expected = lesions[0]["image"]
+    (file,) = tmp_path.iterdir()
+    whole = file.stat().st_size
+    os.truncate(file, int(left * whole))
+    np.testing.assert_array_equal(lesions[0]["image"], expected)
+    assert [found.stat().st_size for found in tmp_path.iterdir()] == [whole]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,11 @@ from typing import Any, BinaryIO
 from custom.errors import InputError
 from custom.files import write_if_changed
 from custom.runs import epochs_done
+from scripts.study.definition import slug
 
 ROOT = Path(__file__).parents[2]
+# The folder of the one test that has no name.
+TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Job:
         return self.study_dir / "logs" / f"{self.run_name}.log"
 
     def evaluation_dir(self, test: str) -> Path:
-        return self.run_dir / "evaluation" / (slug(test) or "test")
+        return self.run_dir / "evaluation" / (slug(test) or TEST)
 
     def write_args(self) -> Path:
         """Write the args file with which the training begins: `python -m monai.bundle run --args_file FILE`."""
@@ -60,11 +62,6 @@ class Job:
         given = {"run_id": "training", "config_file": self.config_files, **self.settings, "run_name": self.run_name}
         write_if_changed(file, (json.dumps(given, indent=4) + "\n").encode())
         return file
-
-
-def slug(name: str) -> str:
-    """`name` as part of a file's name."""
-    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name).strip("_")
 
 
 def is_evaluated(job: Job, test: str) -> bool:
@@ -88,17 +85,21 @@ def run_job(job: Job) -> None:
 
 
 def _finish(job: Job, log: BinaryIO) -> None:
+    # A run names the places of its beginning; the data set may have moved.
+    places = {name: job.settings[name] for name in ("dataset_dir", "cache_dir")}
     trained = epochs_done(job.run_dir)
     if trained < job.settings["epochs"]:
         if trained:
-            _run(job, log, "training", job.run_dir / "training.json", resume=job.run_dir)
+            given = {**places, "resume": job.run_dir, "epochs": job.settings["epochs"]}
+            _run(job, log, "training", job.run_dir / "training.json", **given)
         else:
             shutil.rmtree(job.run_dir, ignore_errors=True)
             _run(job, log, "training", job.write_args())
     for test, overrides in job.tests.items():
         if not is_evaluated(job, test):
             args_file = job.run_dir / "evaluating.json"
-            _run(job, log, "evaluating", args_file, evaluation_dir=job.evaluation_dir(test), **overrides)
+            given = {**places, "evaluation_dir": job.evaluation_dir(test), **overrides}
+            _run(job, log, "evaluating", args_file, **given)
 
 
 def _run(job: Job, log: BinaryIO, run_id: str, args_file: Path, **overrides: Any) -> None:

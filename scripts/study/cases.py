@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from monai.transforms import ScaleIntensity
 
-from custom.data import datalist_file, read_datalist, read_json
+from custom.data import datalist_file, read_datalist
 from custom.errors import InputError
 from custom.provenance import dataset_provenance
+from scripts.study.definition import bundle_version
 
 # As many as the paper shows.
 NUMBER = 5
-METADATA = Path(__file__).parents[2] / "bundle" / "configs" / "metadata.json"
 
 
 def choose_cases(
@@ -97,5 +96,5 @@ def origin(dataset_dir: str, split: str, part: str, names: Sequence[str], drawn:
         ["datalist_sha256", dataset["datalist_sha256"]],
         ["cases", f"{', '.join(names)} ({'drawn by the seed' if drawn else 'given'})"],
         ["seed", str(seed)],
-        ["bundle version", read_json(METADATA)["version"]],
+        ["bundle version", bundle_version()],
     ]

@@ -33,7 +33,7 @@ def study(name: str, *arguments: Any, **flags: Any) -> None:
         output_dir: holds a folder for each study.
         document: a Markdown file with the lines `<!-- study NAME -->` and `<!-- end NAME -->`; the table goes between.
     """
-    if name in OF_IMAGES:
+    if isinstance(name, str) and name in OF_IMAGES:
         checked(OF_IMAGES[name])(*arguments, **flags)
     else:
         checked(study_training)(name, *arguments, **flags)

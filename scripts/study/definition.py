@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired, cast
 
+from annotated_types import MinLen
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
@@ -18,13 +21,20 @@ STUDIES = CONFIGS / "studies"
 Overrides = dict[str, Any]
 
 
+class _Arm(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    config_file: NotRequired[list[str]]
+    tests: NotRequired[list[str]]
+
+
 class _Content(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
     description: str
     reference: str
-    arms: dict[str, Overrides]
-    tests: NotRequired[dict[str, Overrides]]
+    arms: dict[str, _Arm]
+    tests: NotRequired[Annotated[dict[str, Overrides], MinLen(1)]]
     test_heading: NotRequired[str]
     paper: NotRequired[dict[str, dict[str, str]]]
 
@@ -41,7 +51,7 @@ class Study:
             `tests` the tests that it is put to, where these are not all.
         tests: of each test the ids that its evaluation overrides; one test that is called "" where the file has none.
         test_heading: what the tests vary, for table and figure.
-        paper: of each arm the published figures by metric, as they are printed: losses, and the rest in percent.
+        paper: of each arm the figures of Jalalian et al. 2025 by metric, as printed: losses, and the rest in percent.
     """
 
     name: str
@@ -65,10 +75,6 @@ class Study:
         listed = self.arms[arm].get("tests", self.tests)
         return {test: overrides for test, overrides in self.tests.items() if test in listed}
 
-    def varied(self) -> set[str]:
-        """The ids that some arm overrides."""
-        return {name for arm in self.arms for name in self.overrides(arm)}
-
 
 def read_study(name: str) -> Study:
     """The study of this name in `bundle/configs/studies`, or in the JSON file of this path.
@@ -86,18 +92,41 @@ def read_study(name: str) -> Study:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the file"
         raise InputError(f"{file}: {where}: {fault['msg'][0].lower()}{fault['msg'][1:]}; see {STUDIES}") from error
-    study = Study(name=file.stem, **content)  # type: ignore[misc]
-    if study.reference not in study.arms:
-        raise InputError(f"{file}: reference {study.reference!r}; expected one of the arms {', '.join(study.arms)}")
-    for arm in study.arms:
-        for test in study.arms[arm].get("tests", ()):
-            if test not in study.tests:
-                raise InputError(f"{file}: arm {arm!r}: test {test!r}; expected one of {', '.join(study.tests)}")
-    for unknown in study.paper.keys() - study.arms.keys():
-        raise InputError(f"{file}: paper: {unknown!r}; expected one of the arms {', '.join(study.arms)}")
+    study = Study(name=file.stem, **cast(dict[str, Any], content))
+    try:
+        _check(study)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
     return study
 
 
-def as_record(study: Study) -> dict[str, Any]:
-    """What of `study` decides its results, as JSON reads it back."""
-    return json.loads(json.dumps({"reference": study.reference, "arms": study.arms, "tests": study.tests}))
+def _check(study: Study) -> None:
+    arms, tests = ", ".join(study.arms), ", ".join(study.tests)
+    for name in (study.reference, *study.paper):
+        if name not in study.arms:
+            raise InputError(f"found {name!r} as reference or under paper, expected one of the arms {arms}")
+    for arm in study.arms:
+        for test in study.arms[arm].get("tests", ()):
+            if test not in study.tests:
+                raise InputError(f"arm {arm!r}: found test {test!r}, expected one of {tests}")
+        for test in study.tests_of(arm):
+            if test not in study.tests_of(study.reference):
+                raise InputError(f"arm {arm!r}: the reference {study.reference!r} is not put to test {test!r}; add it")
+    for kind, names in (("arms", study.arms), ("tests", study.tests)):
+        folders = Counter(slug(name) for name in names)
+        for name in names:
+            if folders[slug(name)] > 1 or (name and not slug(name)):
+                raise InputError(
+                    f"{kind}: the name {name!r} gives the folder {slug(name)!r}; expected names that differ in their "
+                    "letters A to Z, digits, plus, minus and points: rename it"
+                )
+
+
+def slug(name: str) -> str:
+    """`name` as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name).strip("_")
+
+
+def bundle_version() -> str:
+    """The version in `bundle/configs/metadata.json`."""
+    return json.loads((CONFIGS / "metadata.json").read_text())["version"]

@@ -63,8 +63,23 @@ def insert(file: Path, folder: Path) -> None:
     Raises:
         InputError: the document or the two lines are not there.
     """
-    name = folder.name
-    begin, end = f"<!-- study {name} -->\n", f"<!-- end {name} -->\n"
+    before, after = check_place(file, folder.name)
+    begin, end = _marks(folder.name)
+    figure = file.with_name(f"{file.stem}_{folder.name}.png")
+    table = re.sub("^#", "###", (folder / "table.md").read_text().strip(), flags=re.MULTILINE)
+    table = table.replace(f"({FIGURE})", f"({figure.name})")
+    table = re.sub(rf"^!\[.*\]\({CASES}\)\n\n", "", table, flags=re.MULTILINE)
+    write_if_changed(figure, (folder / FIGURE).read_bytes())
+    write_if_changed(file, f"{before}{begin}\n{table}\n\n{end}{after}".encode())
+
+
+def check_place(file: Path, name: str) -> tuple[str, str]:
+    """What stands in a document before and after the place of a study.
+
+    Raises:
+        InputError: the document or the two lines are not there.
+    """
+    begin, end = _marks(name)
     text = file.read_text() if file.is_file() else ""
     before, found_begin, rest = text.partition(begin)
     _, found_end, after = rest.partition(end)
@@ -72,9 +87,8 @@ def insert(file: Path, folder: Path) -> None:
         raise InputError(
             f"{file}: no place for the table of study {name}; expected the lines {begin.strip()} and {end.strip()}"
         )
-    figure = file.with_name(f"{file.stem}_{name}.png")
-    table = re.sub("^#", "###", (folder / "table.md").read_text().strip(), flags=re.MULTILINE)
-    table = table.replace(f"({FIGURE})", f"({figure.name})")
-    table = re.sub(rf"^!\[.*\]\({CASES}\)\n\n", "", table, flags=re.MULTILINE)
-    write_if_changed(figure, (folder / FIGURE).read_bytes())
-    write_if_changed(file, f"{before}{begin}\n{table}\n\n{end}{after}".encode())
+    return before, after
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- study {name} -->\n", f"<!-- end {name} -->\n"

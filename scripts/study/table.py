@@ -54,7 +54,7 @@ ORIGIN = {
     "image_size": "image size",
     "features": "features",
     "version": "version of the bundle",
-    "machine": "machine",
+    "machine": "machine of the milliseconds",
 }
 
 
@@ -166,6 +166,23 @@ def paper_value(text: str) -> float:
     return float(text.partition(" ")[0])
 
 
+def check_published(arm: str, figures: Mapping[str, str]) -> None:
+    """Refuse a figure of the paper that is none.
+
+    Raises:
+        InputError: names the arm and the metric.
+    """
+    for name, text in figures.items():
+        if name not in PAPER:
+            raise InputError(f"arm {arm}: paper's figure for {name!r}; expected one of {', '.join(PAPER)}")
+        try:
+            paper_value(text)
+        except ValueError as error:
+            raise InputError(
+                f"arm {arm}: paper's figure {text!r} for {name}; expected a number such as '92.92 ± .03'"
+            ) from error
+
+
 def as_csv(rows: Sequence[Row]) -> list[Row]:
     """The rows with one value in each cell, as `table.csv` holds them."""
     return [row | {"dice_of_seeds": " ".join(map(str, row["dice_of_seeds"]))} for row in rows]
@@ -247,13 +264,5 @@ def _average(outcome: Outcome) -> Row:
 
 
 def _published(outcome: Outcome) -> Row:
-    for name, text in outcome.paper.items():
-        if name not in PAPER:
-            raise InputError(f"arm {outcome.arm}: paper's figure for {name!r}; expected one of {', '.join(PAPER)}")
-        try:
-            paper_value(text)
-        except ValueError as error:
-            raise InputError(
-                f"arm {outcome.arm}: paper's figure {text!r} for {name}; expected a number such as '92.92 ± .03'"
-            ) from error
+    check_published(outcome.arm, outcome.paper)
     return {f"paper_{name}": text for name, text in outcome.paper.items()}

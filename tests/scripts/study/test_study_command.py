@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,11 @@ from custom.data import PARTS, read_json
 from custom.errors import InputError
 from scripts.phantoms import phantoms
 from scripts.prepare.manifest import prepare_manifest
+from scripts.study.arm import run_job
 from scripts.study.definition import read_study
+from scripts.study.plan import plan
 from scripts.study.table import COLUMNS
-from scripts.study.training import plan, study_training
+from scripts.study.training import study_training
 
 TOY = {name: json.loads(value) for name, value in SMALL.items()}
 
@@ -99,7 +102,6 @@ def test_a_study_that_was_killed_goes_on_without_a_repeated_arm(name: str, phant
     check_tables(folder, arms)
     for arm in arms:
         log = (folder / "logs" / f"{arm}_seed0.log").read_text()
-        assert log.count("Engine run starting") + log.count("Engine run resuming") >= 1
         epochs = re.findall(r"SupervisedTrainer: Epoch\[(\d)\] Complete", log)
         assert epochs in (["1", "2"], ["1", "1", "2"])
     assert "tensorboard --logdir" in said
@@ -158,8 +160,19 @@ def test_more_seeds_later_and_tests_of_the_same_runs(phantom_dataset: Path, tmp_
     assert "study own --dataset_dir" not in document.read_text()  # a file of one's own is named as it was given
     assert "results_own.png" in document.read_text()
 
-    with pytest.raises(InputError, match=r'began with switches .*"epochs": 2.*found .*"epochs": 3.*--output_dir'):
+    with pytest.raises(InputError, match=r'has results of switches .*"epochs": 2.*found .*"epochs": 3.*--output_dir'):
         study_training(str(tmp_path / "own.json"), **place, **{**TOY, "epochs": 3})
+    for changed, expected in (
+        ({"arms": {"exact": {"margin": 0.5}}}, r"has results of arm 'exact' .*found .*\"margin\": 0.5"),
+        ({"tests": {"0 %": {"threshold": 0.4}}}, r"has results of test '0 %' .*0.0.*found .*0.4"),
+    ):
+        (tmp_path / "own.json").write_text(json.dumps(definition | changed))
+        with pytest.raises(InputError, match=expected):
+            study_training(str(tmp_path / "own.json"), **place, **TOY)
+    added = definition | {"arms": {"exact": {}, "wide": {"marginn": 0.5}}}
+    (tmp_path / "own.json").write_text(json.dumps(added))
+    with pytest.raises(InputError, match="arm 'wide': --marginn"):
+        study_training(str(tmp_path / "own.json"), **place, **TOY)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +191,20 @@ def test_a_faulty_call_is_told_before_anything_is_written(
     with pytest.raises(InputError, match=expected):
         study_training("filters", str(phantom_dataset), output_dir=str(tmp_path), **flags)
     assert os.listdir(tmp_path) == []
+
+
+def test_an_arm_goes_on_after_its_last_epoch(phantom_dataset: Path, tmp_path: Path):
+    study = read_study("filters")
+    whole, first = (
+        plan(study, tmp_path / name, str(phantom_dataset), None, 1, {**TOY, "epochs": epochs})[0]
+        for name, epochs in (("whole", 3), ("parts", 1))
+    )
+    for job in (whole, first, replace(first, settings={**first.settings, "epochs": 3})):
+        run_job(replace(job, tests={}))
+    assert re.findall(r"SupervisedTrainer: Epoch\[(\d)\] Complete", first.log_file.read_text()) == ["1", "2", "3"]
+    for file in ("model.pt", "last.pt"):
+        expected = torch.load(whole.run_dir / file)
+        torch.testing.assert_close(torch.load(first.run_dir / file), expected, rtol=0, atol=0)
 
 
 def test_an_arm_that_fails_says_where_to_look(phantom_dataset: Path, tmp_path: Path, scheduler: str):

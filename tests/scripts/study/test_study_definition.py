@@ -7,7 +7,7 @@ import pytest
 
 from custom.errors import InputError
 from scripts.study.definition import STUDIES, read_study
-from scripts.study.training import arm_settings
+from scripts.study.plan import arm_settings, plan, varied_ids
 
 NAMES = sorted(file.stem for file in STUDIES.glob("*.json"))
 
@@ -45,8 +45,9 @@ def test_every_arm_of_every_study_can_be_trained(name: str, dataset: Path):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_varies_one_thing(name: str):
     study = read_study(name)
-    varied = study.varied() | {"config_file" for arm in study.arms.values() if "config_file" in arm}
-    assert len(varied) == (2 if name == "filters" else 1)
+    expected = {"filters": {"wiener", "clahe"}, "networks": {"network_name", "network_def"}}
+    others = {"artifacts": "remove_artifacts", "folds": "split", "jitter": "box_jitter"}
+    assert varied_ids(study) == expected.get(name, {others.get(name, name)})
 
 
 def test_the_arms_are_those_of_the_paper():
@@ -68,12 +69,19 @@ def test_an_arm_may_have_tests_of_its_own(tmp_path: Path):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"reference": "c"}, "reference 'c'; expected one of the arms a, b"),
+        ({"reference": "c"}, "found 'c' as reference or under paper, expected one of the arms a, b"),
         ({"arms": None}, "arms: field required"),
         ({"arms": {"a": 3}}, r"arms.a: input should be an object"),
         ({"arm": {}}, "arm: extra inputs are not permitted"),
-        ({"paper": {"c": {"dice": "92"}}}, "paper: 'c'; expected one of the arms a, b"),
-        ({"arms": {"a": {}, "b": {"tests": ["x"]}}}, "arm 'b': test 'x'; expected one of "),
+        ({"paper": {"c": {"dice": "92"}}}, "found 'c' as reference or under paper, expected one of the arms a, b"),
+        ({"arms": {"a": {}, "b": {"tests": ["x"]}}}, "arm 'b': found test 'x', expected one of "),
+        ({"arms": {"a": {"tests": 3}, "b": {}}}, "arms.a.tests: input should be a valid "),
+        ({"arms": {"a": {}, "b": {"config_file": "network_unet.json"}}}, "arms.b.config_file: input should be a valid"),
+        ({"tests": {}}, "tests: dictionary should have at least 1 item"),
+        ({"arms": {"a": {"tests": []}, "b": {}}}, "arm 'b': the reference 'a' is not put to test ''"),
+        ({"arms": {"a": {}, "< 0.5": {}, "> 0.5": {}}}, "arms: the name '< 0.5' gives the folder '0.5'"),
+        ({"arms": {"a": {}, "малый": {}}}, "arms: the name 'малый' gives the folder ''"),
+        ({"tests": {"0 %": {}, "0": {}}}, "tests: the name '0 %' gives the folder '0'"),
     ],
 )
 def test_a_faulty_file_is_told_in_one_line(tmp_path: Path, changes: dict, expected: str):
@@ -100,9 +108,58 @@ def test_no_json_and_no_file(tmp_path: Path):
         ({"seed": 3}, "arm 'b': --seed: is set by the study for each run"),
         ({"config_file": ["network_none.json"]}, "network_none.json: no such config file"),
         ({"split": "official"}, r"official.json: no such datalist; --split takes fold0"),
+        ({"val_interval": 101}, "--val_interval: found 101, expected at most the 100 epochs"),
+        ({"config_file": ["network_unet.json"], "head": 2}, "--head: found 2, but the network is unet"),
     ],
 )
 def test_a_faulty_arm_is_told_before_anything_is_trained(tmp_path: Path, dataset: Path, arm: dict, expected: str):
     study = read_study(write(tmp_path / "own.json", arms={"a": {}, "b": arm}))
     with pytest.raises(InputError, match=expected):
         arm_settings(study, "b", str(dataset), "patient", {})
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ({"box_displacment": 0.1}, "arm 'a', test 't': --box_displacment: .* did you mean --box_displacement"),
+        ({"box_displacement": "wide"}, "arm 'a', test 't': --box_displacement: found 'wide', expected a valid number"),
+        ({"evaluation_dir": "x"}, "arm 'a', test 't': --evaluation_dir: is set by the study for each evaluation"),
+        ({"model": "x"}, "arm 'a', test 't': --model: is set by the study for each evaluation"),
+    ],
+)
+def test_a_faulty_test_is_told_before_anything_is_trained(tmp_path: Path, dataset: Path, test: dict, expected: str):
+    study = read_study(write(tmp_path / "own.json", tests={"t": test}))
+    with pytest.raises(InputError, match=expected):
+        arm_settings(study, "a", str(dataset), "patient", {})
+
+
+def test_a_config_file_says_the_split_where_nobody_else_does(tmp_path: Path, dataset: Path):
+    study = read_study(write(tmp_path / "own.json", arms={"a": {}, "b": {"config_file": ["paper.json"]}}))
+    assert [arm_settings(study, arm, str(dataset), None, {})["split"] for arm in study.arms] == ["patient", "paper"]
+    assert arm_settings(study, "b", str(dataset), "fold0", {})["split"] == "fold0"
+    assert arm_settings(study, "b", str(dataset), None, {"val_interval": 5})["val_interval"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "switches", "expected"),
+    [
+        ("networks", {"network_def": {}}, "--network_def: is what the arms of study networks differ in"),
+        (
+            "networks",
+            {"deep_supervision": True},
+            "arm 'U-Net': --deep_supervision: found True",
+        ),
+        ("deep_supervision", {"head": 2}, "--head: is what the tests of study deep_supervision differ in"),
+        ("filters", {"amp": True}, "--amp: is set by the study for each run"),
+    ],
+)
+def test_switches_that_the_study_cannot_take(name: str, switches: dict, expected: str, dataset: Path, tmp_path: Path):
+    with pytest.raises(InputError, match=expected):
+        plan(read_study(name), tmp_path, str(dataset), None, 1, switches)
+
+
+def test_paths_of_a_plan_are_absolute(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    jobs = plan(read_study("filters"), tmp_path / "studies" / "filters", str(dataset), None, 2, {"cache_dir": "cache"})
+    assert [(job.arm, job.seed) for job in jobs[3:5]] == [("both", 0), ("none", 1)]
+    assert jobs[0].settings["cache_dir"] == str(tmp_path / "cache")
