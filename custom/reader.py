@@ -106,6 +106,11 @@ def read_pixels(file: PathLike | str) -> np.ndarray:
     return MammogramReader().get_data(file)[0]
 
 
+def read_mask(file: PathLike | str) -> np.ndarray:
+    """The bool array `(X, Y)` of a mask of 0 and 255; raises `InputError` as `MammogramReader` does."""
+    return read_pixels(file) > 127
+
+
 def _metadata(shape: tuple[int, ...], spacing: Sequence[float], affine: np.ndarray | None) -> dict[str, Any]:
     pixel_spacing = np.array([step if 0 < step < np.inf else np.nan for step in map(float, spacing)])
     affine = to_affine_nd(3, np.diag([*np.nan_to_num(pixel_spacing, nan=1.0), 1.0]) if affine is None else affine)

@@ -48,10 +48,10 @@ def model(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.json")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.json")), ids=lambda file: file.name)
 def test_style(file: Path):
     text = file.read_text()
-    assert json.dumps(json.loads(text), indent=4) + "\n" == text
+    assert json.dumps(json.loads(text), indent=4, ensure_ascii=False) + "\n" == text
     assert not re.search(r'"/(home|Users|root|work|tmp)/', text)
 
 

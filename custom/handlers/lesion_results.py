@@ -14,7 +14,7 @@ from monai.data import PILWriter
 
 from custom.files import write_csv, write_if_changed
 from custom.metrics import lesion_scores
-from custom.reader import read_pixels
+from custom.reader import read_mask
 from custom.summary import summarise
 from custom.transforms import lesion_window
 
@@ -94,10 +94,10 @@ class LesionTable:
             entry = self.entries[item["lesion_id"]]
             x0, y0, x1, y1 = (float(edge) for edge in item["box"])
             box = (x0, y0, x1, y1)
-            truth = _read_mask(entry["label"])
+            truth = read_mask(entry["label"])
             others = np.zeros_like(truth)
             for mask in self.masks_by_image[entry["image"]] - {entry["label"]}:
-                others |= _read_mask(mask)
+                others |= read_mask(mask)
             window = lesion_window(box, self.margin, self.square)
             scores = lesion_scores(result[self.key][0].numpy() > 0, truth, others, window, box)
             pixels = {"lesion_pixels": scores.pop("lesion_pixels")}
@@ -112,10 +112,6 @@ class LesionTable:
         # Last, so that where there is a summary, the evaluation is whole.
         write_if_changed(self.output_dir / "summary.json", (json.dumps(summary, indent=4) + "\n").encode())
         _tell(summary, self.output_dir)
-
-
-def _read_mask(file: str) -> np.ndarray:
-    return read_pixels(file) > 127
 
 
 def _tell(summary: dict[str, Any], folder: Path) -> None:

@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers as well.
-BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#BBBBBB"
-COLOURS = ("#555555", "#E69F00", "#009E73", "#CC79A7", BLUE)
-MARKERS = ("x", "o", "s", "^", "D")
+from scripts.study.palette import BLUE, LIGHT_GREY, ORANGE
 
 
 def show_detail(axes: Axes, detail: np.ndarray, limits: tuple[float, float], caption: str = "") -> None:
@@ -40,7 +37,7 @@ def draw_dots(
         [high - low for low, high in bands.values()],
         0.7,
         [low for low, _ in bands.values()],
-        color=GREY,
+        color=LIGHT_GREY,
         alpha=0.6,
         label="published range",
     )

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from custom.data import lesion_items, masks_by_image
 from custom.errors import InputError
-from custom.reader import read_pixels
+from custom.reader import read_mask, read_pixels
 from custom.transforms import CLAHE, CropLesion, mask_box
 from custom.transforms.artifacts import breast_mask, brighter_than_background, largest_object
 from scripts.phantoms.measure import lesion_ring
-from scripts.study.case_figure import BLUE, ORANGE, draw_dots, show_detail
+from scripts.study.case_figure import draw_dots, show_detail
 from scripts.study.cases import (
     NUMBER,
     choose_cases,
@@ -29,6 +29,7 @@ from scripts.study.cases import (
 )
 from scripts.study.cells import text_table
 from scripts.study.output import write_study
+from scripts.study.palette import BLUE, ORANGE
 
 Row = dict[str, Any]
 Images = dict[str, np.ndarray]
@@ -129,10 +130,10 @@ def tissue_ring(frame: np.ndarray, lesion: np.ndarray, others: np.ndarray) -> np
 def _read(item: dict[str, Any], masks: set[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The frame, the lesion and its ring, all `(X, Y)`."""
     frame = scaled(read_pixels(item["image"]))
-    lesion = _read_mask(item["label"], frame)
+    lesion = _read_mask_of(item["label"], frame)
     others = np.zeros_like(lesion)
     for mask in masks - {item["label"]}:
-        others |= _read_mask(mask, frame)
+        others |= _read_mask_of(mask, frame)
     if not lesion.any():
         raise InputError(f"{item['label']}: the mask is empty, expected a lesion; name other lesions with --cases")
     ring = tissue_ring(frame, lesion, others)
@@ -141,8 +142,8 @@ def _read(item: dict[str, Any], masks: set[str]) -> tuple[np.ndarray, np.ndarray
     return frame, lesion, ring
 
 
-def _read_mask(file: str, frame: np.ndarray) -> np.ndarray:
-    mask = read_pixels(file) > 127
+def _read_mask_of(file: str, frame: np.ndarray) -> np.ndarray:
+    mask = read_mask(file)
     if mask.shape != frame.shape:
         raise InputError(f"{file}: found a mask of {mask.shape} pixels, expected {frame.shape} as its mammogram has")
     return mask

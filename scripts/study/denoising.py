@@ -19,7 +19,7 @@ from custom.reader import read_pixels
 from custom.transforms import WienerFilter, mask_box
 from scripts.phantoms.cohort import VIEWS, draw_patient, random_stream
 from scripts.phantoms.generate import generate_phantom
-from scripts.study.case_figure import COLOURS, MARKERS, draw_dots, show_detail
+from scripts.study.case_figure import draw_dots, show_detail
 from scripts.study.cases import (
     NUMBER,
     choose_cases,
@@ -31,6 +31,7 @@ from scripts.study.cases import (
 )
 from scripts.study.cells import text_table
 from scripts.study.output import write_study
+from scripts.study.palette import BLUE, GREEN, GREY, ORANGE, PINK
 
 Row = dict[str, Any]
 Images = dict[str, np.ndarray]
@@ -298,7 +299,7 @@ def _draw_details(rows: Sequence[Row], details: Details) -> Figure:
 
 
 def _draw_gains(axes: Axes, rows: Sequence[Row]) -> None:
-    for method, colour, marker in zip((NO_FILTER, *FILTERS), COLOURS, MARKERS, strict=True):
+    for method, colour, marker in zip((NO_FILTER, *FILTERS), (GREY, ORANGE, GREEN, PINK, BLUE), "xos^D", strict=True):
         means = [float(np.mean(_values(rows, "psnr", method, noise))) for noise in NOISES]
         axes.plot(list(NOISES), means, marker=marker, color=colour, label=method)
     axes.set_title("Phantoms, filtered against clean: less noise, higher PSNR", fontsize=10)

@@ -11,15 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scripts.study.explanations import count_tested
+from scripts.study.palette import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION
 from scripts.study.table import paper_value
 
 Row = dict[str, Any]
 
 LABEL_WIDTH = 26
 TITLE_WIDTH = 80
-# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), without the yellow that white swallows.
-BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#555555"
-COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY, "black")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 
 
