@@ -53,7 +53,7 @@ def test_missing_and_empty_data_sets(train: Callable, tmp_path: Path):
 
 
 def test_missing_split_and_part(train: Callable, own_dataset: Path):
-    assert "--split takes patient here" in refused(train, own_dataset, split="official")
+    assert "--split takes paper, patient here" in refused(train, own_dataset, split="official")
     datalist = own_dataset / "datalists" / "patient.json"
     datalist.write_text(json.dumps(json.loads(datalist.read_text()) | {"training": [], "note": "for testing only"}))
     line = refused(train, own_dataset)

@@ -30,7 +30,7 @@ def shorter(command: str) -> str:
         return SHORTER[command]
     if command.startswith("tensorboard"):
         return SHORTER["tensorboard"].format(rest=command.removeprefix("tensorboard"))
-    if " run training " in command:
+    if " run training " in command or " study filters " in command:
         small = {name: value for name, value in SMALL.items() if f"--{name} " not in command} | {"epochs": "1"}
         return " ".join([command, *(f'--{name} "{value}"' for name, value in small.items())])
     return command
