@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from monai.bundle import ConfigParser
-from scripts.study.outcome import Outcome
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from scripts.study.arm import Job
 from scripts.study.cost import network_cost
 from scripts.study.definition import Study
+from scripts.study.outcome import Outcome
 
 CURVES = ("train_loss", "train_dice", "val_loss", "val_dice")
 TEXTS = ("lesion_id", "patient_id", "laterality", "view", "birads", "density", "pathology")
