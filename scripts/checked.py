@@ -19,7 +19,7 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
     Fire alone would run it first and complain about the flag afterwards.
     """
     signature = inspect.signature(function)
-    takes_any = any(kind.kind is inspect.Parameter.VAR_KEYWORD for kind in signature.parameters.values())
+    switches = next((name for name, kind in signature.parameters.items() if kind.kind is kind.VAR_KEYWORD), "")
     call = validate_call(config=ConfigDict(strict=True))(function)
 
     @functools.wraps(function)
@@ -27,11 +27,16 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
         if "help" in flags:  # Fire leaves it to a function that takes any flag and needs none
             print(inspect.getdoc(function))
             return
-        for name in () if takes_any else flags:
+        for name in () if switches else flags:
             if name not in signature.parameters:
                 near = difflib.get_close_matches(name, signature.parameters, n=1) or list(signature.parameters)
                 raise InputError(f"--{name}: no such flag; expected one like {', '.join('--' + flag for flag in near)}")
-        given = dict(zip(signature.parameters, arguments, strict=False)) | flags
+        try:
+            bound = signature.bind_partial(*arguments, **flags)
+        except TypeError as error:
+            raise InputError(f"{function.__name__}: {error}; --help tells what it takes") from error
+        given = dict(bound.arguments)
+        given |= given.pop(switches, {})
         try:
             call(**given)  # by name, so that a fault names its flag
         except ValidationError as error:
@@ -42,7 +47,7 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
             expected = fault["msg"].removeprefix("Input should be ")
             raise InputError(f"--{flag}: found {fault['input']!r}, expected {expected}") from error
 
-    if not takes_any:
+    if not switches:
         taken = [*signature.parameters.values(), inspect.Parameter("unknown_flags", inspect.Parameter.VAR_KEYWORD)]
         verb.__signature__ = signature.replace(parameters=taken)  # type: ignore[attr-defined]
     return verb

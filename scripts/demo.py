@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from custom.data import read_json
 from custom.errors import InputError
+from custom.handlers import read_lesions
 from scripts.picture import picture_cases, write_picture
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +67,7 @@ def demo(
     write_picture(picture, picture_cases(tested, dataset, SPLIT))
 
     print(compare_with_baselines(tested / "lesions.csv", dataset / "datalists" / f"{SPLIT}.json"))
-    print(_line("unseen set", _read(tested_unseen / "lesions.csv")))
+    print(_line("unseen set", read_lesions(tested_unseen / "lesions.csv")))
     print(f"\nData sets    {dataset}\n             {unseen}\nRun          {run}")
     print(f"Evaluations  {tested}\n             {tested_unseen}\nMasks        {run / 'inference' / tested.name}")
     print(f"Picture      {picture}\nCurves       tensorboard --logdir {runs}")
@@ -75,8 +76,8 @@ def demo(
 def compare_with_baselines(table: Path, datalist: Path) -> str:
     """Mean Dice of network and baselines as text, over all lesions and for each shape and for spiculated margins."""
     entries = {entry["lesion_id"]: entry for entry in read_json(datalist)["test"]}
-    rows = _read(table)
-    groups: dict[str, list[dict[str, str]]] = {}
+    rows = read_lesions(table)
+    groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         entry = entries[row["lesion_id"]]
         group = "spiculated" if entry["mass_margins"] == "SPICULATED" else entry["mass_shape"].lower()
@@ -85,15 +86,10 @@ def compare_with_baselines(table: Path, datalist: Path) -> str:
     return "\n".join([heading, _line("all lesions", rows), *(_line(name, groups[name]) for name in sorted(groups))])
 
 
-def _line(name: str, rows: Sequence[dict[str, str]]) -> str:
+def _line(name: str, rows: Sequence[dict[str, Any]]) -> str:
     columns = ("dice", "dice_ellipse", "dice_all_foreground")
-    means = [sum(float(row[column]) for row in rows) / len(rows) for column in columns]
+    means = [sum(row[column] for row in rows) / len(rows) for column in columns]
     return f"  {name:<20} " + "".join(f"{mean:9.3f}" for mean in means) + f"{len(rows):9d}"
-
-
-def _read(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _stages(stages: Sequence[tuple[str, Sequence[object]]]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from custom.data import datalist_file, read_json
+from custom.handlers import read_lesions
 from custom.outlines import PREDICTION_COLOUR, TRUTH_COLOUR, draw_outlines
 from custom.reader import read_pixels
 from custom.transforms import CropLesion
@@ -31,8 +32,7 @@ def picture_cases(evaluation_dir: Path, dataset_dir: Path, split: str, columns: 
     Returns:
         RGB `(rows, columns, 3)`, 8 bit.
     """
-    with (evaluation_dir / "lesions.csv").open(newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: float(row["dice"]))
+    rows = sorted(read_lesions(evaluation_dir / "lesions.csv"), key=lambda row: row["dice"])
     datalist = read_json(datalist_file(str(dataset_dir), split))
     entries = {entry["lesion_id"]: entry for entry in datalist["test"]}
     shown = [rows[index] for index in np.linspace(0, len(rows) - 1, min(2 * columns, len(rows))).round().astype(int)]
@@ -48,8 +48,8 @@ def write_picture(file: Path, picture: np.ndarray) -> None:
     cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
-def _tile(row: Mapping[str, str], entry: Mapping[str, str], dataset_dir: Path, predictions: Path) -> np.ndarray:
-    box = [float(row[f"box_{edge}"]) for edge in ("x0", "y0", "x1", "y1")]
+def _tile(row: Mapping[str, Any], entry: Mapping[str, str], dataset_dir: Path, predictions: Path) -> np.ndarray:
+    box = [row[f"box_{edge}"] for edge in ("x0", "y0", "x1", "y1")]
     files = (dataset_dir / entry["image"], dataset_dir / entry["label"], predictions / f"{row['lesion_id']}.png")
     cut = CropLesion(margin=CONTEXT)
     image, truth, prediction = (
@@ -57,7 +57,7 @@ def _tile(row: Mapping[str, str], entry: Mapping[str, str], dataset_dir: Path, p
         for file in files
     )
     drawn = draw_outlines(image, truth > 127, prediction > 127)
-    return np.vstack([drawn, _text(TILE, f"Dice {float(row['dice']):.2f}  ellipse {float(row['dice_ellipse']):.2f}")])
+    return np.vstack([drawn, _text(TILE, f"Dice {row['dice']:.2f}  ellipse {row['dice_ellipse']:.2f}")])
 
 
 def _legend(width: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,16 @@ METADATA = ("patient_id", "laterality", "view", "birads", "density", "pathology"
 BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
 
 logger = logging.getLogger(__name__)
+
+
+def read_lesions(file: Path) -> list[dict[str, Any]]:
+    """The rows of a `lesions.csv`, numbers as numbers."""
+    texts = ("lesion_id", *METADATA)
+    with file.open(newline="") as stream:
+        return [
+            {name: value if name in texts else float(value) for name, value in row.items()}
+            for row in csv.DictReader(stream)
+        ]
 
 
 class LesionMasks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +11,13 @@ import numpy as np
 from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from custom.handlers import read_lesions
 from scripts.study.arm import Job
 from scripts.study.cost import network_cost
 from scripts.study.definition import Study
 from scripts.study.outcome import Outcome
 
 CURVES = ("train_loss", "train_dice", "val_loss", "val_dice")
-TEXTS = ("lesion_id", "patient_id", "laterality", "view", "birads", "density", "pathology")
 
 
 def collect(study: Study, jobs: list[Job]) -> list[Outcome]:
@@ -37,15 +36,6 @@ def collect(study: Study, jobs: list[Job]) -> list[Outcome]:
         for arm, runs in by_arm.items()
         for test in study.tests_of(arm)
     ]
-
-
-def read_lesions(file: Path) -> list[dict[str, Any]]:
-    """The rows of a `lesions.csv`, numbers as numbers."""
-    with file.open(newline="") as stream:
-        return [
-            {name: value if name in TEXTS else float(value) for name, value in row.items()}
-            for row in csv.DictReader(stream)
-        ]
 
 
 def read_curves(run_dir: Path) -> dict[str, float]:
