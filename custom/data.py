@@ -57,8 +57,12 @@ def datalist_file(dataset_dir: str, split: str) -> Path:
     return file
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """The content of a datalist.
+def read_json(file: Path, mend: str = "prepare the data set again") -> dict[str, Any]:
+    """The content of a datalist, or of another file.
+
+    Args:
+        file: to read.
+        mend: what to do where it is damaged.
 
     Raises:
         InputError: it is damaged.
@@ -66,7 +70,7 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         return json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{file}: not a readable JSON file ({error}); prepare the data set again") from error
+        raise InputError(f"{file}: not a readable JSON file ({error}); {mend}") from error
 
 
 def read_dataset_name(dataset_dir: str, split: str) -> str:
@@ -95,7 +99,7 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
         raise InputError(
             f"{file}: no lesions for {part} ({reason}); this datalist has {', '.join(filled) or 'none at all'}"
         )
-    entries = [_located(entry, dataset_dir) for entry in content[part]]
+    entries = [located(entry, dataset_dir) for entry in content[part]]
     for entry in entries:
         for key in FILE_KEYS:
             if key in entry and not Path(entry[key]).is_file():
@@ -110,13 +114,14 @@ def masks_by_image(dataset_dir: str, split: str) -> dict[str, set[str]]:
     """The masks of all lesions of each mammogram in a datalist, whichever part they are in; absolute paths."""
     content = read_json(datalist_file(dataset_dir, split))
     masks = defaultdict(set)
-    for entry in (_located(entry, dataset_dir) for part in PARTS for entry in content.get(part, ())):
+    for entry in (located(entry, dataset_dir) for part in PARTS for entry in content.get(part, ())):
         if "label" in entry:
             masks[entry["image"]].add(entry["label"])
     return masks
 
 
-def _located(entry: Mapping[str, Any], dataset_dir: str) -> dict[str, Any]:
+def located(entry: Mapping[str, Any], dataset_dir: str | Path) -> dict[str, Any]:
+    """A datalist's entry with absolute paths."""
     # MONAI's load_decathlon_datalist would take every text for a path that names something in the folder, "" as well.
     folder = Path(dataset_dir).resolve()
     return {**entry, **{key: str(folder / entry[key]) for key in FILE_KEYS if key in entry}}

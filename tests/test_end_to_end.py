@@ -50,14 +50,15 @@ COLUMNS = [
     "lesion_pixels",
 ]
 SCALARS = {
-    "train_loss",
-    "train_dice",
-    "val_loss",
-    "val_dice",
-    "val_jaccard",
-    "val_precision",
-    "val_recall",
-    "val_pixel_accuracy",
+    "train/loss",
+    "train/dice",
+    "train/pixel_accuracy",
+    "validation/loss",
+    "validation/dice",
+    "validation/jaccard",
+    "validation/precision",
+    "validation/recall",
+    "validation/pixel_accuracy",
 }
 
 

@@ -9,21 +9,27 @@ from typing import Any
 
 import numpy as np
 from monai.bundle import ConfigParser
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from custom.handlers import read_lesions
+from scripts.curves import read_curves
 from scripts.study.arm import Job
 from scripts.study.cost import network_cost
 from scripts.study.definition import Study
 from scripts.study.outcome import Outcome
 
-CURVES = ("train_loss", "train_dice", "val_loss", "val_dice")
+# Columns of the table and what the trainings call them.
+CURVES = {
+    "train_loss": "train/loss",
+    "train_dice": "train/dice",
+    "val_loss": "validation/loss",
+    "val_dice": "validation/dice",
+}
 
 
 def collect(study: Study, jobs: list[Job]) -> list[Outcome]:
     """The outcome of every arm in every test, in the study's order; the cost is measured here, one after the other."""
     by_arm = {arm: [job for job in jobs if job.arm == arm] for arm in study.arms}
-    curves = {arm: [read_curves(job.run_dir) for job in runs] for arm, runs in by_arm.items()}
+    curves = {arm: [at_best_epoch(job.run_dir) for job in runs] for arm, runs in by_arm.items()}
     return [
         Outcome(
             arm=arm,
@@ -38,22 +44,19 @@ def collect(study: Study, jobs: list[Job]) -> list[Outcome]:
     ]
 
 
-def read_curves(run_dir: Path) -> dict[str, float]:
+def at_best_epoch(run_dir: Path) -> dict[str, float]:
     """Loss and Dice of training and validation at the epoch whose model was kept, read from the run's events.
 
     Returns:
         `train_loss, train_dice, val_loss, val_dice, best_epoch, epochs` and `seconds_per_epoch`: the median time from
         the end of an epoch to the end of the next, validation included; NaN after a single epoch.
     """
-    events = EventAccumulator(str(run_dir), size_guidance={"scalars": 0})
-    events.Reload()
-    # A run that was stopped between two checkpoints repeats an epoch: the later event counts.
-    points = {tag: {event.step: event for event in events.Scalars(tag)} for tag in CURVES}
-    dice = points["val_dice"]
+    points = read_curves(run_dir)
+    dice = points[CURVES["val_dice"]]
     best = max(dice, key=lambda epoch: (dice[epoch].value, -epoch))
-    ends = [points["train_loss"][epoch].wall_time for epoch in sorted(points["train_loss"])]
+    ends = [event.wall_time for event in points[CURVES["train_loss"]].values()]
     return {
-        **{tag: points[tag][best].value for tag in CURVES},
+        **{name: points[tag][best].value for name, tag in CURVES.items()},
         "best_epoch": best,
         "epochs": len(ends),
         "seconds_per_epoch": float(np.median(np.diff(ends))) if len(ends) > 1 else float("nan"),

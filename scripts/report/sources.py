@@ -1,0 +1,191 @@
+"""What a report is about: the folder of a run or of a study, with the data behind it as far as it is there."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from custom.data import PARTS, datalist_file, located, read_json
+from custom.errors import InputError
+from custom.handlers import read_lesions
+from scripts.curves import read_curves
+from scripts.study.definition import slug
+from scripts.study.record import RECORD
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """A prepared data set as a result saw it.
+
+    Attributes:
+        folder: of the data set.
+        split: of its datalist.
+        datalist: its content.
+    """
+
+    folder: Path
+    split: str
+    datalist: dict[str, Any]
+
+    @cached_property
+    def entries(self) -> dict[str, Row]:
+        """The datalist's entries of all parts by `lesion_id`, with their `part` and with absolute paths."""
+        return {
+            entry["lesion_id"]: located(entry, self.folder) | {"part": part}
+            for part in PARTS
+            for entry in self.datalist.get(part, ())
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation of a run.
+
+    Attributes:
+        folder: holds `lesions.csv`, `summary.json`, `predictions`.
+        summary: content of `summary.json`.
+        lesions: of `lesions.csv`, numbers as float.
+        calibration: rows of `calibration.csv`, numbers as float; empty where there is none.
+        data: None where the data set is not there or is another by now.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    lesions: list[Row]
+    calibration: list[Row]
+    data: Data | None
+
+    @property
+    def name(self) -> str:
+        """The name of its folder: data set, split and how it was tested."""
+        return self.folder.name
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        folder: of the run.
+        args: content of `training.json`.
+        curves: of each scalar in the run's events the value at each epoch.
+        evaluations: in the order of their names.
+        data: that it was trained on; None where it is not there.
+    """
+
+    folder: Path
+    args: dict[str, Any]
+    curves: dict[str, dict[int, float]]
+    evaluations: list[Evaluation]
+    data: Data | None
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+
+@dataclass(frozen=True)
+class Study:
+    """The folder of a study.
+
+    Attributes:
+        folder: of the study; its name is the study's.
+        runs: of each arm its runs in the order of their seeds; empty for a study of images.
+    """
+
+    folder: Path
+    runs: dict[str, list[Run]]
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+
+def read_source(folder: Path, dataset_dirs: Sequence[Path]) -> Run | Study:
+    """Read the folder of a run or a study.
+
+    Args:
+        folder: of the run or the study.
+        dataset_dirs: data sets to look for besides those that the results name; one is used where its datalist is the
+            one that a result was made from.
+
+    Raises:
+        InputError: it is neither, or a file in it is damaged.
+    """
+    if (folder / "training.json").is_file():
+        return read_run(folder, dataset_dirs)
+    if (folder / "table.md").is_file():
+        return read_study(folder, dataset_dirs)
+    raise InputError(
+        f"{folder}: found neither training.json nor table.md; expected the folder of a run, such as runs/NAME, or of a "
+        "finished study, such as studies/NAME: pass one to --source"
+    )
+
+
+def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> Study:
+    """See `read_source`."""
+    arms = _read_json(folder / RECORD)["arms"] if (folder / RECORD).is_file() else ()
+    seeds: dict[str, dict[int, Path]] = {arm: {} for arm in arms}
+    for run in (folder / "runs").glob("*/training.json"):
+        name, _, seed = run.parent.name.rpartition("_seed")
+        for arm in arms:
+            if slug(arm) == name and seed.isdecimal():
+                seeds[arm][int(seed)] = run.parent
+    return Study(
+        folder, {arm: [read_run(runs[seed], dataset_dirs) for seed in sorted(runs)] for arm, runs in seeds.items()}
+    )
+
+
+def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
+    """See `read_source`."""
+    args = _read_json(folder / "training.json")
+    evaluations = [
+        _read_evaluation(summary.parent, dataset_dirs) for summary in sorted(folder.glob("evaluation/*/summary.json"))
+    ]
+    # A run does not say which datalist it was trained on, but its evaluation on the same data does.
+    known = [evaluation.summary for evaluation in evaluations if _place(evaluation.summary["settings"]) == _place(args)]
+    data = _find_data(args, known[0]["dataset"]["datalist_sha256"] if known else None, dataset_dirs)
+    curves = {tag: {epoch: event.value for epoch, event in curve.items()} for tag, curve in read_curves(folder).items()}
+    return Run(folder, args, curves, evaluations, data)
+
+
+def _read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
+    summary = _read_json(folder / "summary.json")
+    table, calibration = folder / "lesions.csv", folder / "calibration.csv"
+    try:
+        lesions = read_lesions(table)
+        bins = read_lesions(calibration) if calibration.is_file() else []
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{folder}: its tables cannot be read ({error}); evaluate again") from error
+    data = _find_data(summary["settings"], summary["dataset"]["datalist_sha256"], dataset_dirs)
+    return Evaluation(folder, summary, lesions, bins, data)
+
+
+def _place(settings: Row) -> tuple[str, str]:
+    return settings["dataset_dir"], settings["split"]
+
+
+def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequence[Path]) -> Data | None:
+    """The first data set whose datalist is the one that is looked for; any, where no hash is known."""
+    folder, split = _place(settings)
+    for place in (*dataset_dirs, Path(folder)):
+        try:
+            file = datalist_file(str(place), split)
+        except InputError:
+            continue
+        if datalist_sha256 in (None, hashlib.sha256(file.read_bytes()).hexdigest()):
+            return Data(place.resolve(), split, read_json(file))
+    return None
+
+
+def _read_json(file: Path) -> Row:
+    return read_json(file, "repeat what wrote it")
