@@ -13,13 +13,16 @@ PREDICTION_COLOUR = (230, 159, 0)
 BOX_COLOUR = (0, 158, 115)
 
 
-def draw_outlines(image: np.ndarray, truth: np.ndarray | None, prediction: np.ndarray | None) -> np.ndarray:
+def draw_outlines(
+    image: np.ndarray, truth: np.ndarray | None, prediction: np.ndarray | None, thickness: int = 1
+) -> np.ndarray:
     """An RGB picture of `image` with the outline of the truth in blue and of the prediction in orange.
 
     Args:
         image: `(X, Y)`, any range; its own minimum becomes black and its maximum white.
         truth: mask of the same shape, non-zero inside, or None.
         prediction: likewise.
+        thickness: of the outlines in pixels.
 
     Returns:
         `(Y, X, 3)`, 8 bit: rows first, as files and viewers want it.
@@ -30,7 +33,7 @@ def draw_outlines(image: np.ndarray, truth: np.ndarray | None, prediction: np.nd
         if mask is not None:
             rows_first = np.ascontiguousarray(np.asarray(mask).T > 0).astype(np.uint8)
             contours, _ = cv2.findContours(rows_first, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-            cv2.drawContours(picture, contours, -1, colour, 1)
+            cv2.drawContours(picture, contours, -1, colour, thickness)
     return picture
 
 
