@@ -51,8 +51,7 @@ def draw_in_frame(
     """
     scale = height / image.shape[1]
     size = (round(image.shape[0] * scale), height)
-    layers = [scaled(layer, size) for layer in (image, truth, prediction)]
-    picture = draw_outlines(layers[0], *(mask >= 0.5 for mask in layers[1:]))
+    picture = draw_outlines(scaled(image, size), scaled(truth, size) >= 0.5, scaled(prediction, size) >= 0.5)
     x0, y0, x1, y1 = (round(edge * scale) for edge in box)
     return cv2.rectangle(picture, (x0 - 1, y0 - 1), (x1, y1), BOX_COLOUR, 1)
 

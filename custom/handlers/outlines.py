@@ -82,8 +82,7 @@ class LesionOutlines:
         )
         image, truth, prediction = (result[key][0].numpy(force=True) for key in ("image", "label", "pred"))
         size = (round(HEIGHT * image.shape[0] / image.shape[1]), HEIGHT)
-        masks = (scaled(mask, size) >= 0.5 for mask in (truth, prediction))
-        crop = draw_outlines(scaled(image, size), *masks, thickness=2)
+        crop = draw_outlines(scaled(image, size), scaled(truth, size) >= 0.5, scaled(prediction, size) >= 0.5, 2)
         _write_on(crop, f"Dice {dice(prediction > 0, truth > 0):.2f}")
         return np.hstack([frame, crop])
 
