@@ -53,7 +53,10 @@ def draw_in_frame(
     size = (round(image.shape[0] * scale), height)
     picture = draw_outlines(scaled(image, size), scaled(truth, size) >= 0.5, scaled(prediction, size) >= 0.5)
     x0, y0, x1, y1 = (round(edge * scale) for edge in box)
-    return cv2.rectangle(picture, (x0 - 1, y0 - 1), (x1, y1), BOX_COLOUR, 1)
+    # Three pixels wide, so that it is still there where TensorBoard shows every second or third pixel; outside the box.
+    for gap in (1, 2, 3):
+        cv2.rectangle(picture, (x0 - gap, y0 - gap), (x1 + gap - 1, y1 + gap - 1), BOX_COLOUR, 1)
+    return picture
 
 
 def scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

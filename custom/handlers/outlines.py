@@ -89,5 +89,5 @@ class LesionOutlines:
 
 def _write_on(picture: np.ndarray, text: str) -> None:
     # With a dark shadow, white is legible on black and on white.
-    for shift, colour in ((1, (0, 0, 0)), (0, (255, 255, 255))):
-        cv2.putText(picture, text, (10 + shift, 26 + shift), cv2.FONT_HERSHEY_SIMPLEX, 0.7, colour, 2, cv2.LINE_AA)
+    for shift, colour in ((2, (0, 0, 0)), (0, (255, 255, 255))):
+        cv2.putText(picture, text, (10 + shift, 36 + shift), cv2.FONT_HERSHEY_SIMPLEX, 1.2, colour, 2, cv2.LINE_AA)

@@ -27,11 +27,11 @@ def test_in_the_frame_the_box_lies_around_the_outlines():
     prediction[120:160, 420:460] = True
     picture = draw_in_frame(np.zeros((600, 1000)), truth, prediction, (100.0, 400.0, 180.0, 480.0), height=500)
     assert picture.shape == (500, 300, 3)
-    # Half the size, and the box one pixel outside of what it holds.
+    # Half the size, and the box three pixels wide around what it holds.
     for colour, (x0, y0, x1, y1) in {
         TRUTH_COLOUR: (50, 200, 89, 239),
         PREDICTION_COLOUR: (60, 210, 79, 229),
-        BOX_COLOUR: (49, 199, 90, 240),
+        BOX_COLOUR: (47, 197, 92, 242),
     }.items():
         rows, columns = np.nonzero((picture == colour).all(-1))
         assert (columns.min(), rows.min(), columns.max(), rows.max()) == (x0, y0, x1, y1)
