@@ -64,6 +64,11 @@ def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -
     return str(next(folder for name in names if not (folder := Path(output_dir, name)).exists()).resolve())
 
 
+def own_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that belong to the run itself: no paths, no names, and nothing that changes when it is resumed."""
+    return {name: value for name, value in settings.items() if name not in _FREE_ON_RESUME | {"run_name", "resume"}}
+
+
 def check_model(model: str) -> None:
     """Refuse a `model` file that is not there.
 

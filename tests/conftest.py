@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from custom.metrics import inscribed_ellipse
 from scripts.prepare.manifest import prepare_manifest
+from tests.browser import chromium, open_page  # noqa: F401 (fixtures)
 
 ROOT = Path(__file__).parents[1]
 TRAIN = str(ROOT / "bundle" / "configs" / "train.json")

@@ -20,8 +20,9 @@ import torch
 from conftest import ROOT, SMALL, TRAIN, scalars
 from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG, parse_session_start_info_plugin_data
 
-from custom.handlers import SeedEpochs
+from custom.handlers import SeedEpochs, read_lesions
 from scripts.prepare.manifest import prepare_manifest
 
 COLUMNS = [
@@ -55,11 +56,19 @@ SCALARS = {
     "train/pixel_accuracy",
     "validation/loss",
     "validation/dice",
+    "validation/dice_best",
     "validation/jaccard",
     "validation/precision",
     "validation/recall",
     "validation/pixel_accuracy",
 }
+
+
+def parameters(events: EventAccumulator) -> dict[str, bool | float | str]:
+    """What TensorBoard's table of parameters shows of a run."""
+    content = events.SummaryMetadata(SESSION_START_INFO_TAG).plugin_data.content
+    values = parse_session_start_info_plugin_data(content).hparams
+    return {name: getattr(value, value.WhichOneof("kind")) for name, value in values.items()}
 
 
 def test_training_evaluation_and_inference(train: Callable, as_program: Callable, dataset: Path):
@@ -77,6 +86,12 @@ def test_training_evaluation_and_inference(train: Callable, as_program: Callable
     events = EventAccumulator(str(run))
     events.Reload()
     assert len(events.Tags()["images"]) == 4
+    assert [event.step for event in events.Tensors("validation/precision_recall")] == [1, 2]
+    assert parameters(events)["image_size"] == "[32, 32]"
+    assert not {"dataset_dir", "output_dir", "cache_dir"} & set(parameters(events))
+    # Nothing in TensorBoard tells where on this machine anything lies.
+    (file,) = run.glob("*tfevents*")
+    assert not any(str(folder).encode() in file.read_bytes() for folder in (dataset, run, ROOT))
 
     as_program("monai.bundle", "run", "evaluating", args_file=run / "evaluating.json", bootstrap_samples=50)
     results = run / "evaluation" / "prepared_patient"
@@ -85,6 +100,17 @@ def test_training_evaluation_and_inference(train: Callable, as_program: Callable
     assert list(rows[0]) == COLUMNS
     tested = json.loads((dataset / "datalists" / "patient.json").read_text())["test"]
     assert [row["lesion_id"] for row in rows] == [lesion["lesion_id"] for lesion in tested]
+    assert {file.name for file in results.iterdir()} == {
+        "calibration.csv",
+        "lesions.csv",
+        "summary.json",
+        "predictions",
+    }
+    bins = read_lesions(results / "calibration.csv")
+    assert list(dict.fromkeys(row["lesion_id"] for row in bins)) == [lesion["lesion_id"] for lesion in tested]
+    assert sum(row["pixels"] for row in bins) == len(tested) * 32 * 32
+    written = [results / file for file in ("calibration.csv", "lesions.csv", "summary.json")]
+    assert sorted(written, key=lambda file: file.stat().st_mtime_ns) == written
     summary = json.loads((results / "summary.json").read_text())
     assert summary["lesions"] == len(tested)
     assert summary["per_lesion"]["dice"]["mean"] == pytest.approx(np.mean([float(row["dice"]) for row in rows]))

@@ -15,6 +15,8 @@ import pytest
 import torch
 from conftest import ROOT, SMALL, TRAIN, scalars, write_manifest
 from monai.bundle import ConfigParser
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
 from test_bad_input import refused
 
 from scripts.prepare.manifest import prepare_manifest
@@ -113,6 +115,16 @@ def test_one_process_writes(run: Path):
     assert len(list(run.glob("*tfevents*"))) == 2
     assert all(len(values) == 3 for values in scalars(run).values())
     assert len(list((run.parent / "cache").glob("*.pt"))) == 14 + 5
+
+
+def test_the_precision_recall_curve_is_that_of_all_processes(run: Path):
+    events = EventAccumulator(str(run))
+    events.Reload()
+    curves = events.Tensors("validation/precision_recall")
+    assert [event.step for event in curves] == [1, 2, 3]
+    for event in curves:
+        tp, fp = make_ndarray(event.tensor_proto)[:2, 0]
+        assert tp + fp == 5 * 32 * 32
 
 
 def test_the_checkpoints_hold_the_bare_network_of_all_processes(run: Path):

@@ -1,15 +1,23 @@
 from custom.handlers.buffers import ShareBuffers
+from custom.handlers.calibration import CalibrationTable
 from custom.handlers.checkpoints import RunCheckpoints
+from custom.handlers.hparams import RunParameters
 from custom.handlers.lesion_results import LesionMasks, LesionTable, read_lesions
 from custom.handlers.outlines import LesionOutlines
+from custom.handlers.precision_recall import PrecisionRecallCurve
 from custom.handlers.seeding import SeedEpochs
+from custom.handlers.shown_epochs import shown_epochs
 
 __all__ = [
+    "CalibrationTable",
     "LesionMasks",
     "LesionOutlines",
     "LesionTable",
+    "PrecisionRecallCurve",
     "RunCheckpoints",
+    "RunParameters",
     "SeedEpochs",
     "ShareBuffers",
     "read_lesions",
+    "shown_epochs",
 ]
