@@ -12,6 +12,7 @@ from scripts.phantoms import phantoms
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
+from scripts.report.command import report
 from scripts.study.command import study
 
 VERBS = {
@@ -23,6 +24,7 @@ VERBS = {
         "inbreast": checked(prepare_inbreast),
         "manifest": checked(prepare_manifest),
     },
+    "report": checked(report),
     "study": study,
 }
 

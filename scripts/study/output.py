@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 
 from custom.errors import InputError
 from custom.files import write_csv, write_if_changed
+from scripts.drawing import drawn_as
 
 FIGURE, CASES = "figure.png", "cases.png"
 DPI = 130
@@ -26,6 +26,8 @@ def write_study(
     document: str | None = None,
 ) -> None:
     """Write a study's table, page and figures, tell the page, and put it into a document. Same content, same bytes.
+
+    The figures are written as PNG and PDF.
 
     Args:
         folder: of the study; its name is the study's.
@@ -42,9 +44,8 @@ def write_study(
     write_if_changed(folder / "table.md", page.encode())
     for name, drawn in ((FIGURE, figure), (CASES, cases)):
         if drawn is not None:
-            picture = io.BytesIO()
-            drawn.savefig(picture, format="png", dpi=DPI)
-            write_if_changed(folder / name, picture.getvalue())
+            write_if_changed(folder / name, drawn_as(drawn, "png", DPI))
+            write_if_changed((folder / name).with_suffix(".pdf"), drawn_as(drawn, "pdf", DPI))
     print(f"{page}\nWritten to {folder}")
     if document:
         insert(Path(document), folder)
