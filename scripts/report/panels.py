@@ -162,7 +162,7 @@ def _show(
 def describe(row: Row) -> str:
     """What is known of a lesion, such as ` (MLO, BI-RADS 4, density 2, malignant)`; empty where nothing is."""
     named = {"view": "{}", "birads": "BI-RADS {}", "density": "density {}", "pathology": "{}"}
-    known = [form.format(row[key]) for key, form in named.items() if row.get(key)]
+    known = [form.format(row[key].lower() if key == "pathology" else row[key]) for key, form in named.items() if row.get(key)]
     return f" ({', '.join(known).replace('_', ' ')})" if known else ""
 
 
