@@ -55,12 +55,12 @@ def draw_case(case: Case, side: int) -> np.ndarray:
         side: in pixels.
     """
     interpolation = cv2.INTER_AREA if max(case.image.shape) > side else cv2.INTER_LINEAR
-    image, truth, prediction = (
-        None if pixels is None else cv2.resize(pixels.astype(np.float32), (side, side), interpolation=interpolation)
-        for pixels in (case.image, case.truth, case.predictions[0])
-    )
-    assert image is not None and truth is not None
-    return draw_outlines(image, truth > 0.5, None if prediction is None else prediction > 0.5)
+
+    def scaled(pixels: np.ndarray) -> np.ndarray:
+        return cv2.resize(pixels.astype(np.float32), (side, side), interpolation=interpolation)
+
+    prediction = None if case.predictions[0] is None else scaled(case.predictions[0]) > 0.5
+    return draw_outlines(scaled(case.image), scaled(case.truth) > 0.5, prediction)
 
 
 def _tile(row: Mapping[str, Any], case: Case) -> np.ndarray:

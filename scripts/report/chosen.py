@@ -7,6 +7,7 @@ from pathlib import Path
 
 from custom.data import FILE_KEYS, read_json
 from scripts.case import Row
+from scripts.prepare.output import UNKNOWN
 from scripts.report.blocks import NotThere
 from scripts.report.sources import Evaluation, Run, Study
 from scripts.study.arm import TEST
@@ -75,3 +76,8 @@ def entry_of(evaluation: Evaluation, row: Row) -> Row:
 def prediction_file(evaluation: Evaluation, row: Row) -> Path:
     """Where the evaluation put the lesion's predicted mask."""
     return evaluation.folder / "predictions" / f"{row['lesion_id']}.png"
+
+
+def is_known(value: str | None) -> bool:
+    """Whether a lesion's metadata say something; data sets write `UNKNOWN` as well as nothing."""
+    return value not in (None, "", UNKNOWN)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import cv2
+import numpy as np
 
 from custom.data import FILE_KEYS
 from custom.handlers.lesion_results import METADATA
@@ -17,7 +17,7 @@ from custom.reader import read_pixels
 from scripts.case import Row, by_dice, cut_case
 from scripts.picture import draw_case
 from scripts.report.blocks import Block, Lesion, LesionTable, Text
-from scripts.report.chosen import prediction_file
+from scripts.report.chosen import is_known, prediction_file
 from scripts.report.sources import Evaluation, Run
 from scripts.spread import spread
 from scripts.study.definition import slug
@@ -25,8 +25,8 @@ from scripts.study.definition import slug
 SIDE, QUALITY = 96, 70
 # Of a page; with 2.5 kB each, and a third more as text, they take 8 MB of it.
 THUMBNAILS = 2500
-# So many take longer than the start of a process on each core.
-WORTH_SPREADING = 300
+# So many take as long as the start of a process on each core, where mammograms are small.
+WORTH_SPREADING = 200
 
 LABELS = {
     "patient_id": "patient",
@@ -58,7 +58,7 @@ class _Frame:
 
 
 def lesion_tables(run: Run) -> list[Block]:
-    """A table of each evaluation of the run.
+    """A table of each evaluation of the run, lowest Dice first.
 
     The thumbnails of a page are limited: the evaluations share them in their order, lowest Dice first.
     """
@@ -67,12 +67,14 @@ def lesion_tables(run: Run) -> list[Block]:
     for evaluation in run.evaluations:
         pictures = thumbnails(evaluation, left)
         left -= len(pictures)
+        known = [key for key in METADATA if any(is_known(row[key]) for row in evaluation.lesions)]
         blocks += [
             Text(_told(evaluation, len(pictures))),
             LesionTable(
                 f"lesions_{slug(evaluation.name)}",
-                *_columns(evaluation.lesions),
-                [_lesion(evaluation.lesions, row, pictures.get(row["lesion_id"])) for row in evaluation.lesions],
+                ["lesion", *(LABELS[key] for key in known), *SCORES.values(), DIAMETER],
+                [LABELS[key] for key in known if _is_filter(evaluation.lesions, key)],
+                [_lesion(known, row, pictures.get(row["lesion_id"])) for row in by_dice(evaluation.lesions)],
             ),
         ]
     return blocks
@@ -88,9 +90,7 @@ def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
     if evaluation.data is None:
         return {}
     entries = evaluation.data.entries
-    wanted = [
-        (entries[row["lesion_id"]], row, prediction_file(evaluation, row)) for row in by_dice(evaluation.lesions)
-    ]
+    wanted = [(entries[row["lesion_id"]], row, prediction_file(evaluation, row)) for row in by_dice(evaluation.lesions)]
     there = [lesion for lesion in wanted[:number] if all(Path(lesion[0][key]).is_file() for key in FILE_KEYS)]
     ordered = sorted(there, key=lambda lesion: lesion[0]["image"])
     frames = [_Frame(image, list(group)) for image, group in groupby(ordered, key=lambda lesion: lesion[0]["image"])]
@@ -103,10 +103,10 @@ def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
 
 def _draw(frame: _Frame) -> dict[str, bytes]:
     pixels = read_pixels(frame.image)
-    return {row["lesion_id"]: _thumbnail(pixels, *lesion) for lesion in frame.lesions for row in [lesion[1]]}
+    return {row["lesion_id"]: _thumbnail(pixels, entry, row, prediction) for entry, row, prediction in frame.lesions}
 
 
-def _thumbnail(pixels: Any, entry: Row, row: Row, prediction: Path) -> bytes:
+def _thumbnail(pixels: np.ndarray, entry: Row, row: Row, prediction: Path) -> bytes:
     picture = draw_case(cut_case(pixels, entry, row, [prediction]), SIDE)
     # Outlines of one pixel lose their colour where four pixels share it.
     how = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
@@ -117,27 +117,22 @@ def _told(evaluation: Evaluation, pictured: int) -> str:
     lesions = len(evaluation.lesions)
     text = f"All lesions of {evaluation.name}, {lesions}. Blue: true outline; orange: predicted."
     if evaluation.data is None:
-        return f"All lesions of {evaluation.name}, {lesions}. For pictures, pass the prepared data set by --dataset_dir."
+        return (
+            f"All lesions of {evaluation.name}, {lesions}. For pictures, pass the prepared data set by --dataset_dir."
+        )
     if pictured < lesions:
-        text += f" {pictured} have a picture: those of lowest Dice, as far as a page can hold them."
+        text += f" {pictured} of them have a picture, those of the lowest Dice first."
     return text
 
 
-def _columns(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
-    """The headings, and those of them that are worth a filter."""
-    known = _known(rows)
-    filters = [LABELS[key] for key in FILTERS if key in known and len({row[key] for row in rows}) > 1]
-    return ["lesion", *(LABELS[key] for key in known), *SCORES.values(), DIAMETER], filters
+def _is_filter(rows: Sequence[Row], key: str) -> bool:
+    return key in FILTERS and len({row[key] for row in rows}) > 1
 
 
-def _known(rows: Sequence[Row]) -> list[str]:
-    return [key for key in METADATA if any(row[key] for row in rows)]
-
-
-def _lesion(rows: Sequence[Row], row: Row, thumbnail: bytes | None) -> Lesion:
+def _lesion(known: Sequence[str], row: Row, thumbnail: bytes | None) -> Lesion:
     cells = [
         row["lesion_id"],
-        *(row[key] for key in _known(rows)),
+        *(row[key] for key in known),
         *(round(row[key], DECIMALS.get(key, 3)) for key in SCORES),
         round(2 * math.sqrt(row["lesion_pixels"] / math.pi), 1),
     ]

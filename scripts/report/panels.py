@@ -14,6 +14,7 @@ from scripts.report.chosen import (
     entry_of,
     evaluation_of,
     first_test,
+    is_known,
     plain_evaluations,
     prediction_file,
     reference_arm,
@@ -82,7 +83,9 @@ def study_panels(study: Study) -> list[Block]:
     arms = {arm: other for arm, other in evaluations.items() if other and _same_mammograms(other, evaluation)}
     rows = spanning(evaluation.lesions, SPANNING)
     return [
-        Text(f"{len(rows)} of {len(evaluation.lesions)} lesions, from the lowest Dice of {reference} to its highest."),
+        Text(
+            f"{len(rows)} of {len(evaluation.lesions)} lesions, from the lowest Dice of the reference, {reference}, to its highest."
+        ),
         Figures([_arms_panel(row, evaluation, arms) for row in rows]),
     ]
 
@@ -162,7 +165,11 @@ def _show(
 def describe(row: Row) -> str:
     """What is known of a lesion, such as ` (MLO, BI-RADS 4, density 2, malignant)`; empty where nothing is."""
     named = {"view": "{}", "birads": "BI-RADS {}", "density": "density {}", "pathology": "{}"}
-    known = [form.format(row[key].lower() if key == "pathology" else row[key]) for key, form in named.items() if row.get(key)]
+    known = [
+        form.format(row[key].lower() if key == "pathology" else row[key])
+        for key, form in named.items()
+        if is_known(row.get(key))
+    ]
     return f" ({', '.join(known).replace('_', ' ')})" if known else ""
 
 
@@ -178,7 +185,7 @@ def _size(row: Row) -> float:
 
 
 def _table(evaluation: Evaluation, rows: Sequence[Row]) -> Table:
-    known = {key: heading for key, heading in HEADINGS.items() if any(row[key] for row in rows)}
+    known = {key: heading for key, heading in HEADINGS.items() if any(is_known(row[key]) for row in rows)}
     cells = [
         [
             *(row[key] for key in known),

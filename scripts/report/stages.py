@@ -75,15 +75,13 @@ def preprocessing_stages(run: Run) -> list[Block]:
     row = rows[len(rows) // 2]
     item = lesion_items([entry_of(evaluations[0], row)])[0]
     parser = read_chain(run)
-    frame, crop = _Steps(item), []
-    whole = [
-        _of_frame(step, row) for step in frame.through(parser.get_parsed_content("frame_transforms")) if _shown(step)
-    ]
-    for step in _Steps(frame.item).through(parser.get_parsed_content("crop_transforms")):
-        if _shown(step):
-            crop.append(step)
+    of_frame, of_crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
+    steps = Steps(item)
+    # A frame is large: what is shown of it is taken before the next step is done.
+    frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
+    crops = [step for step in steps.through(of_crop) if _shown(step)]
     samples, random = augmented(parser, item)
-    return [Figures([_frame_figure(row, whole), _crop_figure(row, crop, samples, random)])]
+    return [Figures([_frame_figure(row, frames), _crop_figure(row, crops, samples, random)])]
 
 
 def read_chain(run: Run) -> ConfigParser:
@@ -96,8 +94,8 @@ def read_chain(run: Run) -> ConfigParser:
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise NotThere(
-            f"The config files of the run ({', '.join(missing)}) are not where it found them. Put them back, or correct "
-            "their paths in its training.json."
+            f"The config files of the run ({', '.join(missing)}) are not where it found them. Put them back, or "
+            "correct their paths in its training.json."
         )
     parser = ConfigParser()
     parser.read_config(run.args["config_file"])
@@ -132,7 +130,7 @@ def _before_random(dataset: LesionDataset) -> list[Transform]:
     return list(takewhile(lambda step: not isinstance(step, Randomizable), dataset.transform.transforms))
 
 
-class _Steps:
+class Steps:
     """Takes an item through transforms; `item` is what they have made of it so far."""
 
     def __init__(self, item: Item) -> None:
