@@ -42,14 +42,32 @@ def reference_arm(study: Study) -> str:
         return next(csv.DictReader(table))["reference"]
 
 
-def first_test(study: Study) -> str:
-    """The name of the evaluations of the study's first test."""
-    return slug(next(iter(read_json(study.folder / RECORD)["tests"]))) or TEST
+def tested_alike(study: Study) -> dict[str, list[Evaluation]]:
+    """Of each arm the evaluations of its seeds in the study's first test; arms tested on other mammograms are left out.
+
+    Empty for a study without runs.
+
+    Raises:
+        NotThere: the runs of the reference are gone.
+    """
+    if not study.runs:
+        return {}
+    first = next(iter(read_json(study.folder / RECORD)["tests"]))
+    test = slug(first) or TEST
+    tested = {
+        arm: [evaluation for run in runs for evaluation in run.evaluations if evaluation.name == test]
+        for arm, runs in study.runs.items()
+    }
+    reference = reference_arm(study)
+    if not tested.get(reference):
+        raise NotThere(f"The runs of the reference, {reference}, are gone. Start the study again to train them anew.")
+    source = _source(tested[reference][0])
+    return {arm: runs for arm, runs in tested.items() if runs and _source(runs[0]) == source}
 
 
-def evaluation_of(run: Run, name: str) -> Evaluation | None:
-    """The run's evaluation of this name."""
-    return next((evaluation for evaluation in run.evaluations if evaluation.name == name), None)
+def _source(evaluation: Evaluation) -> tuple[str, str]:
+    dataset = evaluation.summary["dataset"]
+    return dataset["name"], dataset["source"]
 
 
 def entry_of(evaluation: Evaluation, row: Row) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,8 +17,8 @@ from custom.reader import read_pixels
 from scripts.case import Row, by_dice, cut_case
 from scripts.picture import draw_case
 from scripts.report.blocks import Block, Lesion, LesionTable, Text
-from scripts.report.chosen import is_known, prediction_file
-from scripts.report.sources import Evaluation, Run
+from scripts.report.chosen import is_known, prediction_file, reference_arm, tested_alike
+from scripts.report.sources import Evaluation, Run, Study
 from scripts.spread import spread
 from scripts.study.definition import slug
 
@@ -67,17 +67,60 @@ def lesion_tables(run: Run) -> list[Block]:
     for evaluation in run.evaluations:
         pictures = thumbnails(evaluation, left)
         left -= len(pictures)
-        known = [key for key in METADATA if any(is_known(row[key]) for row in evaluation.lesions)]
-        blocks += [
-            Text(_told(evaluation, len(pictures))),
-            LesionTable(
-                f"lesions_{slug(evaluation.name)}",
-                ["lesion", *(LABELS[key] for key in known), *SCORES.values(), DIAMETER],
-                [LABELS[key] for key in known if _is_filter(evaluation.lesions, key)],
-                [_lesion(known, row, pictures.get(row["lesion_id"])) for row in by_dice(evaluation.lesions)],
-            ),
-        ]
+        measures = {
+            row["lesion_id"]: {heading: round(row[key], DECIMALS.get(key, 3)) for key, heading in SCORES.items()}
+            for row in evaluation.lesions
+        }
+        name = f"lesions_{slug(evaluation.name)}"
+        blocks += [Text(_told(evaluation, len(pictures))), _table(name, evaluation, measures, pictures)]
     return blocks
+
+
+def study_lesion_table(study: Study) -> list[Block]:
+    """The lesions of the reference with the Dice of each arm, mean over its seeds, in the study's first test.
+
+    Raises:
+        NotThere: the runs of the reference are gone.
+    """
+    tested = tested_alike(study)
+    if not tested:
+        return []
+    reference = reference_arm(study)
+    evaluation = tested[reference][0]
+    dices: dict[str, dict[str, list[float]]] = {arm: defaultdict(list) for arm in tested}
+    for arm, evaluations in tested.items():
+        for row in (row for of_seed in evaluations for row in of_seed.lesions):
+            dices[arm][row["lesion_id"]].append(row["dice"])
+    measures = {
+        row["lesion_id"]: {
+            # An arm of other folds was not tested on all of them.
+            **{arm: round(float(np.mean(of_arm.get(row["lesion_id"], math.nan))), 3) for arm, of_arm in dices.items()},
+            SCORES["dice_ellipse"]: round(row["dice_ellipse"], 3),
+        }
+        for row in evaluation.lesions
+    }
+    pictures = thumbnails(evaluation, THUMBNAILS)
+    told = f"{_told(evaluation, len(pictures))} The picture is that of {reference}."
+    if len(tested[reference]) > 1:
+        told += " The Dice of an arm is the mean over its seeds."
+    return [Text(told), _table("lesions", evaluation, measures, pictures)]
+
+
+def _table(
+    name: str, evaluation: Evaluation, measures: dict[str, dict[str, float]], pictures: dict[str, bytes]
+) -> LesionTable:
+    """A table with what is known of each lesion, its `measures` and its size."""
+    rows = by_dice(evaluation.lesions)
+    known = [key for key in METADATA if any(is_known(row[key]) for row in rows)]
+    lesions = []
+    for row in rows:
+        of_lesion = row["lesion_id"]
+        size = round(2 * math.sqrt(row["lesion_pixels"] / math.pi), 1)
+        cells = [of_lesion, *(row[key] for key in known), *measures[of_lesion].values(), size]
+        lesions.append(Lesion(cells, pictures.get(of_lesion), f"{of_lesion} with its true and its predicted outline"))
+    filters = [LABELS[key] for key in known if key in FILTERS and len({row[key] for row in rows}) > 1]
+    columns = ["lesion", *(LABELS[key] for key in known), *next(iter(measures.values())), DIAMETER]
+    return LesionTable(name, columns, filters, lesions)
 
 
 def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
@@ -123,17 +166,3 @@ def _told(evaluation: Evaluation, pictured: int) -> str:
     if pictured < lesions:
         text += f" {pictured} of them have a picture, those of the lowest Dice first."
     return text
-
-
-def _is_filter(rows: Sequence[Row], key: str) -> bool:
-    return key in FILTERS and len({row[key] for row in rows}) > 1
-
-
-def _lesion(known: Sequence[str], row: Row, thumbnail: bytes | None) -> Lesion:
-    cells = [
-        row["lesion_id"],
-        *(row[key] for key in known),
-        *(round(row[key], DECIMALS.get(key, 3)) for key in SCORES),
-        round(2 * math.sqrt(row["lesion_pixels"] / math.pi), 1),
-    ]
-    return Lesion(cells, thumbnail, f"{row['lesion_id']} with its true and its predicted outline")

@@ -9,15 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from scripts.case import Case, Row, by_dice, read_case, spanning
-from scripts.report.blocks import Block, Figure, Figures, NotThere, Table, Text
+from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.chosen import (
     entry_of,
-    evaluation_of,
-    first_test,
     is_known,
     plain_evaluations,
     prediction_file,
     reference_arm,
+    tested_alike,
 )
 from scripts.report.outlined import COLOURS, show_outlined
 from scripts.report.sources import Evaluation, Run, Study
@@ -68,30 +67,24 @@ def worst_cases(run: Run) -> list[Block]:
 
 
 def study_panels(study: Study) -> list[Block]:
-    """The same lesions with each arm's prediction, by the first seed of each in the reference's first test.
+    """The same lesions with each arm's prediction, by the first seed of each in the study's first test.
+
+    They are lesions that every arm was tested on, or the reference's where there are none, as in a study of folds.
 
     Raises:
         NotThere: the data set is gone.
     """
-    if not study.runs:
+    tested = tested_alike(study)
+    if not tested:
         return []
-    reference, test = reference_arm(study), first_test(study)
-    evaluations = {arm: evaluation_of(runs[0], test) for arm, runs in study.runs.items() if runs}
-    evaluation = evaluations.get(reference)
-    if evaluation is None:
-        raise NotThere(f"The runs of the reference, {reference}, are gone. Start the study again to train it anew.")
-    arms = {arm: other for arm, other in evaluations.items() if other and _same_mammograms(other, evaluation)}
-    rows = spanning(evaluation.lesions, SPANNING)
-    return [
-        Text(
-            f"{len(rows)} of {len(evaluation.lesions)} lesions, from the lowest Dice of the reference, {reference}, to its highest."
-        ),
-        Figures([_arms_panel(row, evaluation, arms) for row in rows]),
-    ]
-
-
-def _same_mammograms(evaluation: Evaluation, other: Evaluation) -> bool:
-    return all(evaluation.summary["dataset"][key] == other.summary["dataset"][key] for key in ("name", "source"))
+    reference = reference_arm(study)
+    evaluation = tested[reference][0]
+    firsts = {arm: evaluations[0] for arm, evaluations in tested.items()}
+    everywhere = set.intersection(*({row["lesion_id"] for row in first.lesions} for first in firsts.values()))
+    common = [row for row in evaluation.lesions if row["lesion_id"] in everywhere] or evaluation.lesions
+    rows = spanning(common, SPANNING)
+    told = f"{len(rows)} of {len(common)} lesions, from the lowest Dice of the reference, {reference}, to its highest."
+    return [Text(told), Figures([_arms_panel(row, evaluation, firsts) for row in rows])]
 
 
 def _name(beginning: str, evaluation: Evaluation, number: int) -> str:

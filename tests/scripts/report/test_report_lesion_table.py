@@ -16,9 +16,9 @@ from custom.reader import read_mask
 from custom.transforms import lesion_window
 from scripts.case import CONTEXT
 from scripts.report.blocks import LesionTable
-from scripts.report.lesion_table import SIDE, lesion_tables
+from scripts.report.lesion_table import SIDE, lesion_tables, study_lesion_table
 from scripts.report.sources import Run
-from tests.scripts.report.pictured_run import made_run
+from tests.scripts.report.pictured_run import Predict, made_run, made_study
 
 
 def table_of(run: Run) -> LesionTable:
@@ -81,6 +81,26 @@ def test_without_its_data_the_table_is_still_there(tmp_path: Path, dataset: Path
     gone = replace(run, evaluations=[replace(run.evaluations[0], data=None)])
     assert [lesion.thumbnail for lesion in table_of(gone).lesions] == [None] * len(run.evaluations[0].lesions)
     assert "--dataset_dir" in lesion_tables(gone)[0].text  # type: ignore[union-attr]
+
+
+def test_a_study_has_the_dice_of_each_arm(tmp_path: Path, dataset: Path):
+    arms: dict[str, Predict] = {"off": lambda truth, _: np.roll(truth, 3, axis=0), "exact": lambda truth, _: truth}
+    study = made_study(tmp_path / "study", dataset, arms)
+    off = study.runs["off"][0]
+    tested = next(evaluation for evaluation in off.evaluations if evaluation.name == "test")
+    one_lower = [row | {"dice": row["dice"] - 0.1} for row in tested.lesions[1:]]
+    off.evaluations.append(replace(tested, lesions=one_lower))  # as another seed would be
+    _, table = study_lesion_table(study)
+    assert isinstance(table, LesionTable)
+    dices = {row["lesion_id"]: row["dice"] for row in tested.lesions}
+    first = tested.lesions[0]["lesion_id"]
+    for lesion in table.lesions:
+        shown = dict(zip(table.columns, lesion.cells, strict=True))
+        assert shown["exact"] == 1.0
+        assert shown["off"] == pytest.approx(
+            dices[shown["lesion"]] - (0.05 if shown["lesion"] != first else 0), abs=6e-4
+        )  # type: ignore[index]
+        assert lesion.thumbnail
 
 
 def test_metadata_that_nothing_is_known_of_have_no_column(tmp_path: Path, dataset: Path):

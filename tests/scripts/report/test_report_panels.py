@@ -12,7 +12,9 @@ from scripts.report.chosen import entry_of
 from scripts.report.panels import prediction_panels, study_panels, worst_cases
 from scripts.report.sources import read_run
 from scripts.study.palette import BLUE, ORANGE
-from tests.scripts.report.pictured_run import made_run, made_study
+from tests.scripts.report.pictured_run import Predict, made_run, made_study
+
+ARMS: dict[str, Predict] = {"off": lambda truth, _: np.roll(truth, 3, axis=0), "exact": lambda truth, _: truth}
 
 
 def figures(blocks: list) -> list[Figure]:
@@ -98,8 +100,7 @@ def test_displaced_boxes_are_left_to_their_table(tmp_path: Path, dataset: Path):
 
 
 def test_a_study_shows_each_arm_on_the_lesions_of_the_reference(tmp_path: Path, dataset: Path):
-    arms = {"off": lambda truth, _: np.roll(truth, 3, axis=0), "exact": lambda truth, _: truth}
-    study = made_study(tmp_path / "study", dataset, arms)
+    study = made_study(tmp_path / "study", dataset, ARMS)
     shown = figures(study_panels(study))
     assert titles(shown[0]) == ["truth", "off", "exact"]
     assert outlines(shown[0])[1:] == [[to_rgb(BLUE), to_rgb(ORANGE)]] * 2
@@ -108,11 +109,17 @@ def test_a_study_shows_each_arm_on_the_lesions_of_the_reference(tmp_path: Path, 
     assert re.fullmatch(r"Dice \.\d{3}", labels[1])
 
 
-def test_an_arm_that_was_not_tested_on_a_lesion_is_left_out(tmp_path: Path, dataset: Path):
-    arms = {"off": lambda truth, _: np.roll(truth, 3, axis=0), "exact": lambda truth, _: truth}
-    study = made_study(tmp_path / "study", dataset, arms)
-    study.runs["off"][0].evaluations[-1].lesions.pop(0)
-    missing = study.runs["exact"][0].evaluations[-1].lesions[0]["lesion_id"]
-    by_name = {figure.name: figure for figure in figures(study_panels(study))}
-    assert titles(by_name[f"case_{missing}"]) == ["truth", "exact", ""]
-    assert sum(titles(figure) == ["truth", "off", "exact"] for figure in by_name.values()) == len(by_name) - 1
+def test_lesions_that_every_arm_was_tested_on_are_chosen(tmp_path: Path, dataset: Path):
+    study = made_study(tmp_path / "study", dataset, ARMS)
+    study.runs["off"][0].evaluations[-1].lesions[1:] = []
+    (figure,) = figures(study_panels(study))
+    assert figure.name == f"case_{study.runs['off'][0].evaluations[-1].lesions[0]['lesion_id']}"
+
+
+def test_arms_that_share_no_lesion_are_shown_on_the_references(tmp_path: Path, dataset: Path):
+    study = made_study(tmp_path / "study", dataset, ARMS)
+    study.runs["off"][0].evaluations[-1].lesions[1:] = []
+    study.runs["exact"][0].evaluations[-1].lesions[:1] = []
+    shown = figures(study_panels(study))
+    assert len(shown) == len(study.runs["exact"][0].evaluations[-1].lesions)
+    assert {tuple(titles(figure)) for figure in shown} == {("truth", "exact", "")}
