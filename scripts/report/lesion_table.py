@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from custom.data import FILE_KEYS
 from custom.handlers.lesion_results import METADATA
@@ -25,8 +27,8 @@ from scripts.study.definition import slug
 SIDE, QUALITY = 96, 70
 # Of a page; with 2.5 kB each, and a third more as text, they take 8 MB of it.
 THUMBNAILS = 2500
-# So many take as long as the start of a process on each core, where mammograms are small.
-WORTH_SPREADING = 200
+# Pixels that take as long as the start of a process on each core: 200 mammograms of one million or 14 of 15 millions.
+WORTH_SPREADING = 200_000_000
 
 LABELS = {
     "patient_id": "patient",
@@ -137,11 +139,19 @@ def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
     there = [lesion for lesion in wanted[:number] if all(Path(lesion[0][key]).is_file() for key in FILE_KEYS)]
     ordered = sorted(there, key=lambda lesion: lesion[0]["image"])
     frames = [_Frame(image, list(group)) for image, group in groupby(ordered, key=lambda lesion: lesion[0]["image"])]
-    if len(there) < WORTH_SPREADING:
+    if _pixels(frames) < WORTH_SPREADING:
         drawn = [_draw(frame) for frame in frames]
     else:
         drawn = spread(_draw, frames, None, f"Thumbnails of {evaluation.name}", "mammogram")
     return {name: jpeg for of_frame in drawn for name, jpeg in of_frame.items()}
+
+
+def _pixels(frames: Sequence[_Frame]) -> int:
+    """About how many pixels the mammograms of all lesions have, judged by the first."""
+    if not frames:
+        return 0
+    with Image.open(frames[0].lesions[0][0]["label"]) as mask:
+        return math.prod(mask.size) * sum(len(frame.lesions) for frame in frames)
 
 
 def _draw(frame: _Frame) -> dict[str, bytes]:
