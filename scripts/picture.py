@@ -9,15 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from custom.data import datalist_file, read_json
+from custom.data import datalist_file, located, read_json
 from custom.handlers import read_lesions
 from custom.outlines import PREDICTION_COLOUR, TRUTH_COLOUR, draw_outlines
-from custom.reader import read_pixels
-from custom.transforms import CropLesion
+from scripts.case import Case, read_case, spanning
 
 TILE = 220
 CAPTION = 26
-CONTEXT = 0.6
 
 
 def picture_cases(evaluation_dir: Path, dataset_dir: Path, split: str, columns: int = 6) -> np.ndarray:
@@ -32,11 +30,12 @@ def picture_cases(evaluation_dir: Path, dataset_dir: Path, split: str, columns: 
     Returns:
         RGB `(rows, columns, 3)`, 8 bit.
     """
-    rows = sorted(read_lesions(evaluation_dir / "lesions.csv"), key=lambda row: row["dice"])
     datalist = read_json(datalist_file(str(dataset_dir), split))
-    entries = {entry["lesion_id"]: entry for entry in datalist["test"]}
-    shown = [rows[index] for index in np.linspace(0, len(rows) - 1, min(2 * columns, len(rows))).round().astype(int)]
-    tiles = [_tile(row, entries[row["lesion_id"]], dataset_dir, evaluation_dir / "predictions") for row in shown]
+    entries = {entry["lesion_id"]: located(entry, dataset_dir) for entry in datalist["test"]}
+    tiles = []
+    for row in spanning(read_lesions(evaluation_dir / "lesions.csv"), 2 * columns):
+        prediction = evaluation_dir / "predictions" / f"{row['lesion_id']}.png"
+        tiles.append(_tile(row, read_case(entries[row["lesion_id"]], row, [prediction])))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     sheet = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
     return np.vstack([*sheet, _legend(sheet[0].shape[1])])
@@ -48,15 +47,24 @@ def write_picture(file: Path, picture: np.ndarray) -> None:
     cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
-def _tile(row: Mapping[str, Any], entry: Mapping[str, str], dataset_dir: Path, predictions: Path) -> np.ndarray:
-    box = [row[f"box_{edge}"] for edge in ("x0", "y0", "x1", "y1")]
-    files = (dataset_dir / entry["image"], dataset_dir / entry["label"], predictions / f"{row['lesion_id']}.png")
-    cut = CropLesion(margin=CONTEXT)
-    image, truth, prediction = (
-        cv2.resize(cut(read_pixels(file)[None], box)[0].numpy(), (TILE, TILE), interpolation=cv2.INTER_LINEAR)
-        for file in files
-    )
-    drawn = draw_outlines(image, truth > 127, prediction > 127)
+def draw_case(case: Case, side: int) -> np.ndarray:
+    """The crop with both outlines, RGB `(side, side, 3)`, 8 bit; with the truth's alone where there is no prediction.
+
+    Args:
+        case: with one prediction.
+        side: in pixels.
+    """
+    interpolation = cv2.INTER_AREA if max(case.image.shape) > side else cv2.INTER_LINEAR
+
+    def scaled(pixels: np.ndarray) -> np.ndarray:
+        return cv2.resize(pixels.astype(np.float32), (side, side), interpolation=interpolation)
+
+    prediction = None if case.predictions[0] is None else scaled(case.predictions[0]) > 0.5
+    return draw_outlines(scaled(case.image), scaled(case.truth) > 0.5, prediction)
+
+
+def _tile(row: Mapping[str, Any], case: Case) -> np.ndarray:
+    drawn = draw_case(case, TILE)
     return np.vstack([drawn, _text(TILE, f"Dice {row['dice']:.2f}  ellipse {row['dice_ellipse']:.2f}")])
 
 

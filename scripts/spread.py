@@ -7,10 +7,13 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import dask.config
 from dask.distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
 from custom.errors import InputError
+
+_ENVIRON = "distributed.nanny.pre-spawn-environ"
 
 
 def spread(
@@ -64,11 +67,15 @@ def _client(scheduler: str | None, cluster: LocalCluster | None) -> Client:
 
 
 def _local_cluster(processes: bool) -> LocalCluster:
-    # A worker that is shut down while it talks to the scheduler logs an error; what matters is raised.
-    return LocalCluster(
-        n_workers=os.cpu_count() if processes else 1,
-        processes=processes,
-        threads_per_worker=1,
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-    )
+    # Dask lets its processes hand every freed mammogram back to the system, which halves their speed.
+    environ = dict(dask.config.get(_ENVIRON))
+    environ.pop("MALLOC_TRIM_THRESHOLD_", None)
+    with dask.config.set({_ENVIRON: environ}):
+        # A worker that is shut down while it talks to the scheduler logs an error; what matters is raised.
+        return LocalCluster(
+            n_workers=os.cpu_count() if processes else 1,
+            processes=processes,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
