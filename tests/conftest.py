@@ -71,6 +71,11 @@ def scalars(run: Path) -> dict[str, list[float]]:
     return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test comes first, so that the other process has enough to do beside it."""
+    items.sort(key=lambda item: item.name != "test_the_readme")
+
+
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared data set of 24 lesions; read only."""
