@@ -129,6 +129,8 @@ def train(as_program: Callable[..., None], tmp_path: Path) -> Callable[..., Path
 
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
-    """Address of a Dask cluster inside this process, which starts at once."""
-    with LocalCluster(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    """Address of a Dask cluster inside this process, which starts at once; a program reaches it as well."""
+    with LocalCluster(
+        processes=False, protocol="tcp", n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
         yield cluster.scheduler_address
