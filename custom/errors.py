@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from types import TracebackType
 
-# From the first quotation mark to the last, since the quoted may hold marks and line breaks, or to the end, since Python
-# cuts short what is long.
+# From the first quotation mark to the last, since the quoted may hold marks and line breaks; to the end where there is
+# only one, since Python cuts short what is long.
 _QUOTED = re.compile(r"(?<!\w)b?(['\"])(?:.*\1|.*)", re.DOTALL)
 
 

@@ -22,7 +22,8 @@ from pydicom.sequence import Sequence
 STEM = "VQZPLANT"
 UID_ROOT = "1.2.826.0.1.4711471.83"
 BIRTH_DATE, TIME = "19470823", "235947.716253"
-# Every attribute of these kinds is planted, a superset of the basic confidentiality profile's (PS3.15 table E.1-1).
+# Attributes of all these kinds are planted, far more than the basic confidentiality profile lists (PS3.15 table E.1-1).
+# Codes, numbers and ages are not: they are too short to be told from anything else.
 TEXTS = ("AE", "LO", "LT", "SH", "ST", "UC", "UR", "UT")
 # Before it stands what a file says of itself.
 FIRST_GROUP = 0x0008

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image, PngImagePlugin
 from planted import BIRTH_DATE, STEM, UID_ROOT, find_planted, plant
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -42,11 +43,19 @@ def png(pixels: bytes = b"", text: str = "") -> bytes:
     return file.getvalue()
 
 
+def figure(text: str) -> bytes:
+    file, drawn = io.BytesIO(), Figure()
+    drawn.text(0.1, 0.5, f"Case {text}")
+    drawn.savefig(file, format="pdf")
+    return file.getvalue()
+
+
 HIDDEN: dict[str, Callable[[str], bytes]] = {
     "text": lambda value: f"name: {value.lower()}!".encode(),
     "UTF-16": lambda value: b"\0" + value.encode("utf-16"),
     "compressed": lambda value: b"stream\n" + zlib.compress(value.encode()) + b"\nendstream",
     "a PDF's pieces": lambda value: zlib.compress(f"[({value[:3]}) 20 ({value[3:]})] TJ".encode()),
+    "a figure's PDF": figure,
     "zip": lambda value: zipped(value.encode()),
     "data URI": lambda value: (
         b'<img src="data:image/svg+xml;base64,' + base64.b64encode(f"<text>{value}</text>".encode()) + b'">'
@@ -119,7 +128,7 @@ def test_nothing_that_is_written_holds_what_was_planted(
     for name, split in (("cbis_ddsm", "official"), ("inbreast", "test")):
         for program in ("evaluating", "inference"):
             as_program("monai.bundle", "run", args_file=run / f"{program}.json", dataset_dir=sets[name], split=split)
-    # Here the report of the run is written, into a folder of `tmp_path` that is searched as well.
+    # Once there is a report: report(source=str(run), output=str(tmp_path / "runs" / "report.html"))
     said = "".join([*capfd.readouterr(), caplog.text])
     assert "Epoch[1] Complete" in said
     assert not find_planted(said.encode())
