@@ -10,8 +10,10 @@ export OMP_WAIT_POLICY := PASSIVE
 demo: $(VENV)/.installed
 	$(BIN)/python -m scripts demo $(DEMO_FLAGS)
 
+# Two tests at a time: most wait for a program of their own, which uses one core.
+test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.dev-installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

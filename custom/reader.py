@@ -18,9 +18,10 @@ from monai.data import ImageReader, ITKReader, NibabelReader
 from monai.data.utils import to_affine_nd
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from PIL import Image
+from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.uid import ImplicitVRLittleEndian, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
 
-from custom.errors import InputError
+from custom.errors import InputError, reason
 
 _DICOM_SIGNATURE = b"DICM"
 _DICOM_SIGNATURE_OFFSET = 128
@@ -84,9 +85,8 @@ class MammogramReader(ImageReader):
         except InputError:
             raise
         except Exception as error:  # A broken file makes the decoding libraries raise anything, even struct.error.
-            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise InputError(
-                f"{path}: cannot be decoded, it is truncated, corrupt or of an unsupported coding ({reason}); "
+                f"{path}: cannot be decoded, it is truncated, corrupt or of an unsupported coding ({reason(error)}); "
                 "expected an intact image; fetch or export the file again"
             ) from error
 
@@ -145,7 +145,7 @@ def _decode(path: Path) -> _Decoded:
 
 
 def _decode_dicom(path: Path) -> _Decoded:
-    with _quiet_pydicom():
+    with quiet_pydicom():
         dataset = pydicom.dcmread(path, force=True)
         _check_grey_frame(path, dataset)
         # PS3.5 section 10.1: the default, which a file without file meta information has.
@@ -165,7 +165,10 @@ def _check_grey_frame(path: Path, dataset: pydicom.Dataset) -> None:
         raise InputError(f"{path}: no pixel data, expected a DICOM image; if it is one, it is cut off: export it again")
     samples, photometric = dataset.get("SamplesPerPixel"), dataset.get("PhotometricInterpretation")
     if samples != 1 or photometric not in _GREY:
-        found = f"{samples} samples per pixel and {photometric}"
+        # Of a damaged header only what the standard defines is repeated: anything else may be of the patient.
+        number = samples if samples is None or isinstance(samples, int) else "no number of"
+        colours = photometric if photometric in (None, *PhotometricInterpretation) else "unknown colours"
+        found = f"{number} samples per pixel and {colours}"
         raise InputError(f"{path}: found {found}, expected grey: 1 and {' or '.join(_GREY)}; export a grey image")
     _check_single_frame(path, int(dataset.get("NumberOfFrames") or 1))
 
@@ -176,7 +179,7 @@ def _check_single_frame(path: Path, frames: int) -> None:
 
 
 @contextmanager
-def _quiet_pydicom() -> Iterator[None]:
+def quiet_pydicom() -> Iterator[None]:
     """Keep back pydicom's warnings and its logged tracebacks of failed decoders: the `InputError` tells the reason."""
     logger = logging.getLogger("pydicom")
     propagate, logger.propagate = logger.propagate, False

@@ -72,6 +72,11 @@ def scalars(run: Path) -> dict[str, list[float]]:
     return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test comes first, so that the other process has enough to do beside it."""
+    items.sort(key=lambda item: item.name != "test_the_readme")
+
+
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared data set of 24 lesions; read only."""
@@ -125,6 +130,8 @@ def train(as_program: Callable[..., None], tmp_path: Path) -> Callable[..., Path
 
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
-    """Address of a Dask cluster inside this process, which starts at once."""
-    with LocalCluster(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    """Address of a Dask cluster inside this process, which starts at once; a program reaches it as well."""
+    with LocalCluster(
+        processes=False, protocol="tcp", n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
         yield cluster.scheduler_address

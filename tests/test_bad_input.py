@@ -15,7 +15,7 @@ import pydicom
 import pytest
 from conftest import ROOT, SMALL, TRAIN, write_png
 
-from custom.errors import InputError, find_input_error, message, report_input_errors
+from custom.errors import InputError, find_input_error, message, reason, report_input_errors
 
 NETWORK = TRAIN.replace("train.json", "network_{}.json")
 
@@ -254,3 +254,18 @@ def test_an_engine_does_not_echo_the_error(caplog: pytest.LogCaptureFixture):
     except RuntimeError:
         assert not handler.filter(logging.makeLogRecord({"msg": "Engine run is terminating"}))
     assert handler.filter(logging.makeLogRecord({"msg": "Engine run is terminating"}))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("read 3 bytes of 4", "read 3 bytes of 4"),
+        ("all of them failed:\nthe last doesn't know it", "the last doesn't know it"),
+        ("Rows 'A^B\n' is invalid, it must be 0 or 1", "Rows ... is invalid, it must be 0 or 1"),
+        ("value \"it's A^B\" of b'Rows', bad", "value ... of ..., bad"),
+        ("invalid literal: b'A^B cut off", "invalid literal: ..."),
+        ("", "ValueError"),
+    ],
+)
+def test_the_reason_leaves_out_what_a_library_quotes(said: str, told: str):
+    assert reason(ValueError(said)) == told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,8 @@ from PIL import Image
 from pydicom.errors import InvalidDicomError
 from tqdm import tqdm
 
+from custom.errors import reason
+from custom.reader import quiet_pydicom
 from scripts.prepare.cbis_ddsm_tables import Key, Tables, parse_key
 from scripts.prepare.table import read_content, read_table
 
@@ -137,8 +138,7 @@ def _read_header(path: Path, relative: Path, series_keys: Mapping[str, Key]) -> 
     if not head.endswith(b"DICM") and path.suffix.lower() != ".dcm":
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet_pydicom():
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(HEADER))
             size = int(header.get("Columns") or 0), int(header.get("Rows") or 0)
             key = parse_key(str(header.get("PatientID") or "")) or from_folders
@@ -149,7 +149,7 @@ def _read_header(path: Path, relative: Path, series_keys: Mapping[str, Key]) -> 
     except InvalidDicomError:
         fault = "not a DICOM file whatever its name says; fetch its series again"
     except Exception as error:  # A broken header makes pydicom raise anything.
-        fault = f"the header cannot be read ({error}); fetch its series again"
+        fault = f"the header cannot be read ({reason(error)}); fetch its series again"
     return SourceFile(name, from_folders, bytes=length, fault=fault)
 
 

@@ -78,8 +78,8 @@ def states(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for left processes in /proc")
-@pytest.mark.parametrize("name", ["networks", "filters"])
-def test_a_study_that_was_killed_goes_on_without_a_repeated_arm(name: str, phantom_dataset: Path, tmp_path: Path):
+def test_a_study_that_was_killed_goes_on_without_a_repeated_arm(phantom_dataset: Path, tmp_path: Path):
+    name = "networks"  # README's test runs the filters
     study = read_study(name)
     arms = list(study.arms)
     folder = tmp_path / name
