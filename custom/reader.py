@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from os import PathLike
@@ -109,6 +109,23 @@ def read_pixels(file: PathLike | str) -> np.ndarray:
 def read_mask(file: PathLike | str) -> np.ndarray:
     """The bool array `(X, Y)` of a mask of 0 and 255; raises `InputError` as `MammogramReader` does."""
     return read_pixels(file) > 127
+
+
+def is_dicom(file: PathLike | str) -> bool:
+    """Whether a file that is there is taken for DICOM: by its content, else by its suffix."""
+    with Path(file).open("rb") as stream:
+        head = stream.read(_DICOM_SIGNATURE_OFFSET + len(_DICOM_SIGNATURE))
+    other = head.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE))
+    return head.startswith(_DICOM_SIGNATURE, _DICOM_SIGNATURE_OFFSET) or (not other and _named(file, _decode_dicom))
+
+
+def is_image(file: PathLike | str) -> bool:
+    """Whether a file that is there looks like one that `MammogramReader` reads."""
+    return any(_named(file, decode) for decode in _SUFFIXES) or is_dicom(file)
+
+
+def _named(file: PathLike | str, decode: Callable[[Path], _Decoded]) -> bool:
+    return Path(file).name.lower().endswith(_SUFFIXES[decode])
 
 
 def _metadata(shape: tuple[int, ...], spacing: Sequence[float], affine: np.ndarray | None) -> dict[str, Any]:

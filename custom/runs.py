@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import ignite.distributed as idist
 import torch
 from monai.bundle import ConfigParser
 
-from custom.errors import InputError
+from custom.errors import InputError, reason
 from custom.files import write_if_changed
 from custom.processes import once
 from custom.settings import CommandLine
@@ -79,6 +80,31 @@ def check_model(model: str) -> None:
         raise InputError(
             f"{model}: no such model; expected the weights of a training: pass --model FILE, or the args file of a run"
         )
+
+
+def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) -> ConfigParser:
+    """The config with which the inference of an args file works: its config files and its settings.
+
+    Args:
+        args_file: the `inference.json` of a run.
+        overrides: settings other than the run's; those that the config does not have are left out.
+
+    Raises:
+        InputError: the args file or a config file that it names is not there.
+    """
+    try:
+        args = json.loads(args_file.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{args_file}: not a readable args file ({reason(error)}); expected that of a training: name its run folder"
+        ) from error
+    for file in args["config_file"]:
+        if not Path(file).is_file():
+            raise InputError(f"{args_file}: its config file {file} is gone; put it back, or correct its path there")
+    parser = ConfigParser()
+    parser.read_config(args["config_file"])
+    parser.update({name: value for name, value in {**args, **(overrides or {})}.items() if name in parser})
+    return parser
 
 
 def epochs_done(run_dir: Path) -> int:

@@ -62,13 +62,24 @@ class RemoveArtifacts(Transform):
 
 def breast_mask(image: np.ndarray) -> np.ndarray:
     """Where the breast is in a mammogram `(X, Y)`, boolean; everywhere if there is no object at all."""
+    cores, radius = _cores(image)
+    mask = cv2.dilate(largest_object(cores), _disc(2 * radius))
+    return cv2.resize(mask, image.shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+
+
+def breast_share(image: np.ndarray) -> float:
+    """The part of a frame `(X, Y)` that its largest object takes, less a rim; 0 if there is no object at all."""
+    cores, _ = _cores(image)
+    return float(largest_object(cores).mean()) if cores.any() else 0.0
+
+
+def _cores(image: np.ndarray) -> tuple[np.ndarray, int]:
+    """The bright objects of a small copy of `image` after the erosion, 0 and 1, and its radius in pixels there."""
     scale = min(1, _LONG_SIDE / max(image.shape))
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     bright = _without_borders(brighter_than_background(small), round(_BORDER * min(small.shape)))
     radius = max(round(_RADIUS * max(small.shape)), 1)
-    mask = largest_object(cv2.erode(bright, _disc(radius)))
-    mask = cv2.dilate(mask, _disc(2 * radius))
-    return cv2.resize(mask, image.shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+    return cv2.erode(bright, _disc(radius)), radius
 
 
 def brighter_than_background(image: np.ndarray) -> np.ndarray:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.bundle import ConfigParser
 
 from custom.handlers import read_lesions
+from custom.runs import read_inference
 from scripts.curves import read_curves
 from scripts.study.arm import Job
 from scripts.study.cost import network_cost
@@ -65,8 +64,5 @@ def at_best_epoch(run_dir: Path) -> dict[str, float]:
 
 def run_cost(run_dir: Path, overrides: Mapping[str, Any]) -> dict[str, float]:
     """The cost of a run's network, as its inference would build it with the `overrides` of a test."""
-    args = json.loads((run_dir / "inference.json").read_text())
-    parser = ConfigParser()
-    parser.read_config(args["config_file"])
-    parser.update({name: value for name, value in {**args, **overrides}.items() if name in parser})
+    parser = read_inference(run_dir / "inference.json", overrides)
     return network_cost(parser.get_parsed_content("network"), tuple(parser["image_size"]))

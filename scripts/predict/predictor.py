@@ -1,0 +1,263 @@
+"""From a mammogram and boxes to findings, by the inference config and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.bundle import ConfigParser
+from monai.transforms import Compose, Invertd, LoadImaged
+from torch import nn
+
+from custom.errors import InputError, reason
+from custom.findings import Finding
+from custom.measurements import measure
+from custom.reader import is_dicom
+from custom.runs import MODEL, check_model, read_inference
+from custom.settings import check_values
+from custom.spacing import Spacing, read_spacing
+from custom.transforms import CropLesiond, lesion_window
+from custom.transforms.artifacts import breast_share
+from custom.transforms.crop import Box
+from scripts.predict.quality import Quality, agreement_of, assess
+
+BUNDLE = Path(__file__).parents[2] / "bundle"
+# Of the frame; less is taken for a frame without a breast.
+LEAST_BREAST = 0.01
+# What says where things lie and how fast they are made, and not what is made.
+_NOT_OF_THE_RESULT = ("dataset_dir", "split", "output_dir", "model", "seed", "batch_size", "num_workers")
+
+Network = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides on a prediction, before anything heavy is built.
+
+    Attributes:
+        config: of the inference.
+        model: file of the weights.
+        model_sha256: of that file.
+        settings: of the config that change a result, as they can be written to JSON.
+    """
+
+    config: ConfigParser
+    model: Path
+    model_sha256: str
+    settings: dict[str, Any]
+
+
+def read_recipe(run_dir: str | None) -> Recipe:
+    """The recipe of a run, or without one of the released weights.
+
+    Raises:
+        InputError: there is no such run, its settings are damaged, or the weights are not there.
+    """
+    if run_dir is None:
+        config, model = ConfigParser(), BUNDLE / "models" / MODEL
+        config.read_config(str(BUNDLE / "configs" / "inference.json"))
+        config["bundle_root"] = str(BUNDLE)
+        if not model.is_file():
+            raise InputError(
+                f"{model}: no such model; expected the released weights: pass --run_dir runs/NAME to use a run's own"
+            )
+    else:
+        folder = Path(run_dir)
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder; expected that of a training: pass --run_dir runs/NAME")
+        # The run's folder may have been moved since its args file was written.
+        config, model = read_inference(folder / "inference.json"), folder / MODEL
+        check_model(str(model))
+    config["model"] = str(model)
+    given = {name: config[name] for name in config["settings"] if name not in _NOT_OF_THE_RESULT and name != "amp"}
+    check_values(given)
+    settings = {**given, "network_def": config.get("network_def")}
+    return Recipe(config, model, hashlib.sha256(model.read_bytes()).hexdigest(), settings)
+
+
+@dataclass(frozen=True)
+class Mammogram:
+    """A mammogram that has been read and filtered, ready to be cropped.
+
+    Attributes:
+        file: it was read from.
+        pixels: `(X, Y)` as they were read.
+        affine: of the file, `(4, 4)`, millimetres; None of a kind of file that has none of its own.
+        spacing: of its pixels, None where the file does not say.
+        item: what the config's transforms before the crop have made of it.
+    """
+
+    file: Path
+    pixels: np.ndarray
+    affine: np.ndarray | None
+    spacing: Spacing | None
+    item: dict[str, Any]
+
+
+class Predictor:
+    """Outlines masses with the preprocessing, network, inferer and postprocessing of an inference config.
+
+    Args:
+        recipe: the config and its weights.
+        network: takes and gives `(B, 1, X, Y)` in place of the config's network; None for that one and its weights.
+
+    Raises:
+        InputError: the weights are of another architecture or damaged.
+    """
+
+    def __init__(self, recipe: Recipe, network: Network | None = None) -> None:
+        config = recipe.config
+        self.threshold: float = config["threshold"]
+        self.margin, self.square = config["margin"], config["square"]
+        self.batch_size: int = config["batch_size"]
+        self.device: torch.device = config.get_parsed_content("device")
+        with _without_advice():
+            self.preprocessing: Compose = config.get_parsed_content("preprocessing")
+        self.inferer: Callable[..., torch.Tensor] = config.get_parsed_content("inferer")
+        self.postprocessing: Compose = config.get_parsed_content("postprocessing")
+        self.amp: bool = config.get_parsed_content("amp")
+        self.network = network or load_network(recipe, self.device)
+        self._loading = 1 + _first(self.preprocessing, LoadImaged)
+        self._cropping = _first(self.preprocessing, CropLesiond)
+        self._putting_back = _first(self.postprocessing, Invertd)
+
+    def read(self, file: Path) -> Mammogram:
+        """Read and filter a mammogram, once for all its boxes.
+
+        Raises:
+            InputError: it cannot be read, or shows no breast.
+        """
+        item = self.preprocessing({"image": str(file)}, end=self._loading)
+        pixels, metadata = item["image"][0].numpy(), item["image"].meta
+        if breast_share(pixels) < LEAST_BREAST:
+            raise InputError(
+                f"{file}: shows no breast; expected a mammogram with something brighter than its background"
+            )
+        spacing = read_spacing(file, metadata["pixel_spacing"])
+        return Mammogram(
+            file,
+            pixels,
+            None if spacing is None or is_dicom(file) else np.asarray(metadata["original_affine"]),
+            spacing,
+            self.preprocessing(item, start=self._loading, end=self._cropping),
+        )
+
+    def crop(self, mammogram: Mammogram, box: Sequence[float]) -> dict[str, Any]:
+        """The item of one box as the network takes it.
+
+        Raises:
+            InputError: the box has no area or leaves the frame.
+        """
+        return self.preprocessing({**mammogram.item, "box": box}, start=self._cropping)
+
+    def outline(
+        self, mammogram: Mammogram, names: Sequence[str], items: Sequence[dict[str, Any]]
+    ) -> list[tuple[Finding, Quality]]:
+        """The findings of a mammogram.
+
+        Args:
+            mammogram: as `read` gives it.
+            names: of the lesions.
+            items: of their boxes, as `crop` gives them.
+        """
+        logits = [
+            one
+            for start in range(0, len(items), self.batch_size)
+            for one in self._infer(torch.stack([item["image"] for item in items[start : start + self.batch_size]]))
+        ]
+        return [self._finding(mammogram, name, item, one) for name, item, one in zip(names, items, logits, strict=True)]
+
+    def _finding(
+        self, mammogram: Mammogram, name: str, item: dict[str, Any], logits: torch.Tensor
+    ) -> tuple[Finding, Quality]:
+        result = self.postprocessing({**item, "pred": logits})
+        mask, probability = result["mask"][0].numpy() > 0, result["probability"][0].numpy().astype(np.float32)
+        agreement = agreement_of(
+            item["image"], result["pred"][0].numpy(force=True), self.threshold, self._crop_probabilities
+        )
+        box: Box = item["box"]
+        quality = assess(mask, probability, lesion_window(box, self.margin, self.square), self.threshold, agreement)
+        measurements = measure(mask, probability, mammogram.spacing)
+        return Finding(name, box, mask, probability, measurements, quality.flags), quality
+
+    def _infer(self, images: torch.Tensor) -> torch.Tensor:
+        # As MONAI's evaluator does it.
+        with torch.no_grad(), torch.autocast("cuda", enabled=self.amp):
+            return torch.as_tensor(self.inferer(_plain(images).to(self.device), self.network))
+
+    def _crop_probabilities(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.stack(
+            [self.postprocessing({"pred": one}, end=self._putting_back)["pred"] for one in self._infer(images)]
+        )
+
+
+def load_network(recipe: Recipe, device: torch.device) -> nn.Module:
+    """The config's network with the weights of the recipe, ready to predict.
+
+    Raises:
+        InputError: the weights are of another architecture, or no weights at all.
+    """
+    network: nn.Module = recipe.config.get_parsed_content("network")
+    try:
+        weights = torch.load(recipe.model, map_location=device, weights_only=True)
+    except Exception as error:  # A damaged file makes torch raise anything.
+        raise InputError(
+            f"{recipe.model}: not a readable model ({reason(error)}); expected the weights that a training writes"
+        ) from error
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise InputError(_misfit(recipe, network, weights)) from error
+    return network.eval()
+
+
+def _misfit(recipe: Recipe, network: nn.Module, weights: object) -> str:
+    expected = network.state_dict()
+    found = weights if isinstance(weights, dict) else {}
+    shared = [name for name in expected if name in found]
+    differing = [name for name in shared if getattr(found[name], "shape", None) != expected[name].shape]
+    return (
+        f"{recipe.model}: its weights do not fit the network {recipe.settings['network_name']}: of {len(expected)} "
+        f"expected {len(expected) - len(shared)} are missing and {len(differing)} have another size, and "
+        f"{len(found) - len(shared)} others were found; expected the model of the same run as its inference.json"
+    )
+
+
+@functools.cache
+def predictor_of(run_dir: str | None) -> Predictor:
+    """The predictor of a run, built once in a process."""
+    return Predictor(read_recipe(run_dir))
+
+
+def _first(chain: Compose, kind: type) -> int:
+    index = chain.get_index_of_first(lambda transform: isinstance(transform, kind))
+    if index is None:
+        raise ValueError(f"the config's chain has no {kind.__name__}")
+    return index
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep back what MONAI says of a decoder for GPUs, which nothing here needs."""
+    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "NvImgCodec")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _plain(images: torch.Tensor) -> torch.Tensor:
+    return images.as_tensor() if hasattr(images, "as_tensor") else images

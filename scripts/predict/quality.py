@@ -1,0 +1,112 @@
+"""Reasons to look at an outline with care. None of the thresholds was fitted to any data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from custom.metrics import dice
+from custom.transforms.crop import Window
+
+EMPTY = "empty"
+TOUCHES_BORDER = "touches_border"
+SEVERAL_PIECES = "several_pieces"
+LOW_CONFIDENCE = "low_confidence"
+DISAGREEMENT = "disagreement"
+
+# Mean probability over the mask, as a part of the way from the threshold, where it must lie above, to 1.
+LEAST_CONFIDENCE = 0.5
+# Mean Dice of the outlines of the turned and mirrored crop with the plain one.
+LEAST_AGREEMENT = 0.8
+
+Probabilities = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What speaks for or against an outline.
+
+    Attributes:
+        flags: what should be looked at; empty where nothing speaks against the outline.
+        border_pixels: of the mask in the outermost rows and columns of the crop.
+        pieces: of the mask, that do not touch even at a corner.
+        confidence: mean probability over the mask; None where it is empty.
+        agreement: mean Dice under test-time augmentation.
+    """
+
+    flags: tuple[str, ...]
+    border_pixels: int
+    pieces: int
+    confidence: float | None
+    agreement: float
+
+
+def assess(mask: np.ndarray, probability: np.ndarray, window: Window, threshold: float, agreement: float) -> Quality:
+    """The quality of one mask.
+
+    Args:
+        mask: bool `(X, Y)`, full frame.
+        probability: of the same shape.
+        window: of the crop, `(x0, y0, x1, y1)`; it may leave the frame, whose own edge is no border of the crop.
+        threshold: of the probabilities.
+        agreement: as `agreement_of` gives it.
+    """
+    border = np.zeros_like(mask)
+    x0, y0, x1, y1 = window
+    for x in (x0, x1 - 1):
+        if 0 <= x < mask.shape[0]:
+            border[x, max(y0, 0) : y1] = True
+    for y in (y0, y1 - 1):
+        if 0 <= y < mask.shape[1]:
+            border[max(x0, 0) : x1, y] = True
+    border_pixels = int((mask & border).sum())
+    _, pieces = ndimage.label(mask, structure=np.ones((3, 3)))
+    confidence = float(probability[mask].mean(dtype=np.float64)) if pieces else None
+    found = {
+        EMPTY: pieces == 0,
+        TOUCHES_BORDER: border_pixels > 0,
+        SEVERAL_PIECES: pieces > 1,
+        LOW_CONFIDENCE: confidence is not None and confidence < threshold + LEAST_CONFIDENCE * (1 - threshold),
+        DISAGREEMENT: agreement < LEAST_AGREEMENT,
+    }
+    return Quality(tuple(flag for flag, is_so in found.items() if is_so), border_pixels, pieces, confidence, agreement)
+
+
+def agreement_of(crop: torch.Tensor, plain: np.ndarray, threshold: float, predict: Probabilities) -> float:
+    """Mean Dice of the seven other outlines of a turned and mirrored crop with the plain one, in the crop.
+
+    Test-time augmentation as in Wang et al., "Aleatoric uncertainty estimation with test-time augmentation for medical
+    image segmentation with convolutional neural networks", Neurocomputing 338 (2019), doi 10.1016/j.neucom.2019.01.103.
+
+    Args:
+        crop: `(1, X, Y)`, as the network takes it.
+        plain: its probabilities `(X, Y)` without augmentation.
+        threshold: of the probabilities.
+        predict: takes `(B, 1, X, Y)` and gives the probabilities, of the same shape.
+
+    Returns:
+        1 where all are equal, empty ones as well.
+    """
+    outline = plain >= threshold
+    scores = []
+    for first in (0, 1):  # A quarter turn may change the shape, so that not all eight fit into one batch.
+        views = [(times, mirrored) for times in (first, first + 2) for mirrored in (False, True)]
+        batch = torch.stack([_view(crop, *view) for view in views])
+        for view, probability in zip(views, predict(batch), strict=True):
+            if view != (0, False):
+                other = _back(probability, *view)[0].numpy(force=True) >= threshold
+                scores.append(dice(other, outline) if other.any() or outline.any() else 1.0)
+    return float(np.mean(scores))
+
+
+def _view(crop: torch.Tensor, times: int, mirrored: bool) -> torch.Tensor:
+    turned = torch.rot90(crop, times, (-2, -1))
+    return torch.flip(turned, (-1,)) if mirrored else turned
+
+
+def _back(crop: torch.Tensor, times: int, mirrored: bool) -> torch.Tensor:
+    return torch.rot90(torch.flip(crop, (-1,)) if mirrored else crop, -times, (-2, -1))
