@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from custom.dicom.algorithm import Algorithm
+from custom.dicom.gsps import read_boxes
 from custom.dicom.report import write_report
 from custom.dicom.segmentation import write_segmentation
 
-__all__ = ["Algorithm", "write_report", "write_segmentation"]
+__all__ = ["Algorithm", "read_boxes", "write_report", "write_segmentation"]

@@ -30,7 +30,18 @@ _PATIENT_AND_STUDY = (
     "ReferringPhysicianName",
 )
 # What the pixels are, and how the texts above are to be read.
-_IMAGE = ("SpecificCharacterSet", "Modality", "Rows", "Columns", "PixelSpacing", "ImageLaterality", "Laterality")
+_IMAGE = (
+    "SpecificCharacterSet",
+    "Modality",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "ImageLaterality",
+    "Laterality",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+)
 _DATES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
 _SEXES = ("M", "F", "O")
 _DIRECTIONS = re.compile(r"[APRLHF]{1,3}")
