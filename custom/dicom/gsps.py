@@ -10,8 +10,9 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage, UID_dictionary
+from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
+from custom.dicom.source import kind_name
 from custom.errors import InputError, reason
 from custom.reader import quiet_pydicom
 from custom.transforms.crop import Box
@@ -44,7 +45,7 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
     try:
         with quiet_pydicom():
             state = pydicom.dcmread(file)
-            kind = state.get("SOPClassUID")
+            kind = str(state.get("SOPClassUID"))
             annotations = list(state.get("GraphicAnnotationSequence") or [])
             shown = [
                 image.ReferencedSOPInstanceUID
@@ -56,10 +57,9 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
             f"{file}: cannot be read ({reason(error)}), expected a DICOM presentation state (GSPS); export it again"
         ) from error
     if kind != GrayscaleSoftcopyPresentationStateStorage:
-        # What the standard does not define may be anything, so it is not repeated.
-        found = UID_dictionary[kind][0] if kind in UID_dictionary else "another kind of file"
         raise InputError(
-            f"{file}: found {found}, expected Grayscale Softcopy Presentation State Storage; export the marks as GSPS"
+            f"{file}: found {kind_name(kind)}, expected Grayscale Softcopy Presentation State Storage; export the marks "
+            "as GSPS"
         )
     boxes: dict[str, list[Box]] = defaultdict(list)
     for annotation in annotations:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pydicom
+from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.valuerep import DA, TM
@@ -35,12 +36,20 @@ _IMAGE = (
     "Modality",
     "Rows",
     "Columns",
-    "PixelSpacing",
     "ImageLaterality",
     "Laterality",
     "LossyImageCompression",
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
+)
+# Kinds of files that hold one projection, without a frame of reference.
+_KINDS = (
+    uid.DigitalMammographyXRayImageStorageForPresentation,
+    uid.DigitalMammographyXRayImageStorageForProcessing,
+    uid.DigitalXRayImageStorageForPresentation,
+    uid.DigitalXRayImageStorageForProcessing,
+    uid.ComputedRadiographyImageStorage,
+    uid.SecondaryCaptureImageStorage,
 )
 _DATES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
 _SEXES = ("M", "F", "O")
@@ -53,10 +62,11 @@ def read_source(file: Path) -> Dataset:
     Of what may identify a patient, it holds the four UIDs that a reference is made of, and the name, ID, birth date
     and sex of the patient, and the date, time, ID, accession number and referring physician of the study. The standard
     requires these, so that a PACS files the result with its image. They are empty where the source does not have them
-    or holds what the standard forbids.
+    or holds what the standard forbids. Of the pixels it holds their number and the breast that they show. Spacing is
+    left to the image: highdicom writes it in a way that it refuses to read where there is no slice thickness.
 
     Raises:
-        InputError: not a DICOM file, or without one of the UIDs.
+        InputError: not a DICOM file, not of a kind that a mammogram can have, or without one of the UIDs.
     """
     try:
         with quiet_pydicom():
@@ -67,6 +77,9 @@ def read_source(file: Path) -> Dataset:
                     source[keyword] = found[keyword]
             for keyword in _PATIENT_AND_STUDY:
                 setattr(source, keyword, _allowed(keyword, found.get(keyword)))
+            source.decode()
+            # The names of findings may hold any letter.
+            source.SpecificCharacterSet = "ISO_IR 192"
             source.PatientOrientation = _orientation(found.get("PatientOrientation"))
     except (OSError, InvalidDicomError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
         raise InputError(
@@ -78,7 +91,18 @@ def read_source(file: Path) -> Dataset:
                 f"{file}: found no {keyword}, expected what tells this image from all others, since a result refers to "
                 "it; export the image from the PACS again"
             )
+    if source.SOPClassUID not in _KINDS:
+        found = kind_name(source.SOPClassUID)
+        raise InputError(
+            f"{file}: found {found}, expected a kind that a mammogram can have, such as {_KINDS[0].name}; export the "
+            "mammogram itself"
+        )
     return source
+
+
+def kind_name(sop_class: str) -> str:
+    """What the standard calls a kind of file; of any other, no more is told, since its header may be damaged."""
+    return uid.UID_dictionary[sop_class][0] if sop_class in uid.UID_dictionary else "an unknown kind of file"
 
 
 def laterality(source: Dataset) -> str:
