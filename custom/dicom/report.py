@@ -1,0 +1,148 @@
+"""Findings as a structured report of measurements (PS3.16 TID 1500), which refers to the SEG of the same findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pydicom
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.sr import (
+    AlgorithmIdentification,
+    CodedConcept,
+    ComprehensiveSR,
+    DeviceObserverIdentifyingAttributes,
+    FindingSite,
+    Measurement,
+    MeasurementReport,
+    ObservationContext,
+    ObserverContext,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
+    ReferencedSegmentationFrame,
+    RelationshipTypeValues,
+    SourceImageForSegmentation,
+    TextContentItem,
+    TrackingIdentifier,
+)
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+
+from custom.dicom import codes as coded
+from custom.dicom.algorithm import DESCRIPTION, MANUFACTURER, NAME, Algorithm
+from custom.dicom.identity import derived_uid, fingerprint, save, tracking_uid
+from custom.dicom.source import laterality, quiet_highdicom, read_source
+from custom.findings import Finding, Measurements
+
+_SERIES_NUMBER = 9002
+
+
+def write_report(
+    source: Path, findings: Sequence[Finding], segmentation: Path, file: Path, algorithm: Algorithm
+) -> None:
+    """Write what is measured of the findings of one mammogram as a Comprehensive SR: a group for each finding.
+
+    A group holds the tracking identifier and UID, the segment and the image that it comes from, the algorithm, the
+    breast and its side where it is known, area, longest and perpendicular diameter (in mm where the image's spacing is
+    known, else in pixels), circularity, mean probability, and a text for each reason to look at the outline with care.
+    That of an empty mask holds no measurement. The report is complete, preliminary and not verified by anybody. Of the
+    source it holds what `read_source` names, and no more; UIDs as in `write_segmentation`.
+
+    Args:
+        source: the mammogram, DICOM, one grey frame.
+        findings: those of the segmentation, in its order.
+        segmentation: the file that `write_segmentation` wrote of them.
+        file: to write.
+        algorithm: what made the findings.
+
+    Raises:
+        InputError: the source cannot be read or has no UIDs, or the file cannot be written.
+    """
+    image, segments = read_source(source), pydicom.dcmread(segmentation, stop_before_pixels=True)
+    mark = fingerprint(image, algorithm, findings)
+    with quiet_highdicom():
+        report = ComprehensiveSR(
+            evidence=[image, segments],
+            content=_content(image, segments, findings, algorithm)[0],
+            series_instance_uid=derived_uid("SR series", mark),
+            series_number=_SERIES_NUMBER,
+            sop_instance_uid=derived_uid("SR", mark),
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=NAME,
+            software_versions=algorithm.version,
+            device_serial_number=algorithm.model,
+            series_description=DESCRIPTION,
+            coding_schemes=[
+                CodingSchemeIdentificationItem(coded.OWN_SCHEME, name=NAME, responsible_organization=MANUFACTURER)
+            ],
+            is_complete=True,
+        )
+        save(report, file)
+
+
+def _content(image: Dataset, segments: Dataset, findings: Sequence[Finding], algorithm: Algorithm) -> MeasurementReport:
+    device = DeviceObserverIdentifyingAttributes(
+        uid=derived_uid("device", algorithm.version, algorithm.model),
+        name=NAME,
+        manufacturer_name=MANUFACTURER,
+        model_name=algorithm.version,
+        serial_number=algorithm.model,
+    )
+    return MeasurementReport(
+        observation_context=ObservationContext(
+            observer_device_context=ObserverContext(
+                observer_type=codes.DCM.Device, observer_identifying_attributes=device
+            )
+        ),
+        procedure_reported=coded.MAMMOGRAPHY,
+        imaging_measurements=[
+            _group(image, segments, *numbered, algorithm) for numbered in enumerate(findings, start=1)
+        ],
+        title=codes.DCM.ImagingMeasurementReport,
+    )
+
+
+def _group(
+    image: Dataset, segments: Dataset, number: int, finding: Finding, algorithm: Algorithm
+) -> PlanarROIMeasurementsAndQualitativeEvaluations:
+    side = laterality(image)
+    group = PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(uid=tracking_uid(image, finding), identifier=finding.name),
+        referenced_segment=ReferencedSegmentationFrame(
+            sop_class_uid=segments.SOPClassUID,
+            sop_instance_uid=segments.SOPInstanceUID,
+            frame_number=None,  # type: ignore[arg-type]  # PS3.3 table 10-3: a reference names frames or segments
+            segment_number=number,
+            source_image=SourceImageForSegmentation(image.SOPClassUID, image.SOPInstanceUID),
+        ),
+        finding_category=coded.CATEGORY,
+        finding_type=coded.MASS,
+        finding_sites=[FindingSite(coded.BREAST, laterality=coded.SIDES.get(side))],
+        algorithm_id=AlgorithmIdentification(NAME, algorithm.version, parameters=[f"model: {algorithm.model}"]),
+        measurements=_measured(finding.measurements) if finding.measurements else None,
+    )
+    group[0].ContentSequence.extend(
+        TextContentItem(coded.QUALITY, text, RelationshipTypeValues.CONTAINS) for text in finding.quality
+    )
+    return group
+
+
+def _measured(found: Measurements) -> list[Measurement]:
+    rows: list[tuple[CodedConcept, float, CodedConcept]] = []
+    if found.area_mm2 is not None and found.longest_diameter_mm is not None:
+        rows += [
+            (coded.AREA, found.area_mm2, coded.SQUARE_MILLIMETRE),
+            (coded.LONGEST_DIAMETER, found.longest_diameter_mm, coded.MILLIMETRE),
+            (coded.PERPENDICULAR_DIAMETER, found.perpendicular_diameter_mm or 0.0, coded.MILLIMETRE),
+        ]
+    else:
+        rows += [
+            (coded.AREA, found.area, coded.PIXELS),
+            (coded.LONGEST_DIAMETER, found.longest_diameter, coded.PIXELS),
+            (coded.PERPENDICULAR_DIAMETER, found.perpendicular_diameter, coded.PIXELS),
+        ]
+    rows += [
+        (coded.CIRCULARITY, found.circularity, coded.NO_UNITS),
+        (coded.MEAN_PROBABILITY, found.mean_probability, coded.NO_UNITS),
+    ]
+    return [Measurement(name=name, value=value, unit=unit) for name, value, unit in rows]

@@ -1,0 +1,136 @@
+"""The mammogram that a result refers to: as much of its header as the result has to carry, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pydicom
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.valuerep import DA, TM
+
+from custom.errors import InputError, reason
+from custom.reader import quiet_pydicom
+
+_REFERENCE = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+# Type 2 of the Patient and the General Study module (PS3.3 C.7.1.1 and C.7.2.1): present, though perhaps empty.
+_PATIENT_AND_STUDY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+# What the pixels are, and how the texts above are to be read.
+_IMAGE = (
+    "SpecificCharacterSet",
+    "Modality",
+    "Rows",
+    "Columns",
+    "ImageLaterality",
+    "Laterality",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+)
+# Kinds of files that hold one projection, without a frame of reference.
+_KINDS = (
+    uid.DigitalMammographyXRayImageStorageForPresentation,
+    uid.DigitalMammographyXRayImageStorageForProcessing,
+    uid.DigitalXRayImageStorageForPresentation,
+    uid.DigitalXRayImageStorageForProcessing,
+    uid.ComputedRadiographyImageStorage,
+    uid.SecondaryCaptureImageStorage,
+)
+_DATES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
+_SEXES = ("M", "F", "O")
+_DIRECTIONS = re.compile(r"[APRLHF]{1,3}")
+
+
+def read_source(file: Path) -> Dataset:
+    """The header of a mammogram without all that a SEG or an SR of it need not hold.
+
+    Of what may identify a patient, it holds the four UIDs that a reference is made of, and the name, ID, birth date
+    and sex of the patient, and the date, time, ID, accession number and referring physician of the study. The standard
+    requires these, so that a PACS files the result with its image. They are empty where the source does not have them
+    or holds what the standard forbids. Of the pixels it holds their number and the breast that they show. Spacing is
+    left to the image: highdicom writes it in a way that it refuses to read where there is no slice thickness.
+
+    Raises:
+        InputError: not a DICOM file, not of a kind that a mammogram can have, or without one of the UIDs.
+    """
+    try:
+        with quiet_pydicom():
+            found = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+            source = Dataset()
+            for keyword in (*_REFERENCE, *_IMAGE):
+                if found.get(keyword):
+                    source[keyword] = found[keyword]
+            for keyword in _PATIENT_AND_STUDY:
+                setattr(source, keyword, _allowed(keyword, found.get(keyword)))
+            source.decode()
+            # The names of findings may hold any letter.
+            source.SpecificCharacterSet = "ISO_IR 192"
+            source.PatientOrientation = _orientation(found.get("PatientOrientation"))
+    except (OSError, InvalidDicomError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        raise InputError(
+            f"{file}: its header cannot be read ({reason(error)}); expected an intact DICOM image; export it again"
+        ) from error
+    for keyword in _REFERENCE:
+        if keyword not in source:
+            raise InputError(
+                f"{file}: found no {keyword}, expected what tells this image from all others, since a result refers to "
+                "it; export the image from the PACS again"
+            )
+    if source.SOPClassUID not in _KINDS:
+        found = kind_name(source.SOPClassUID)
+        raise InputError(
+            f"{file}: found {found}, expected a kind that a mammogram can have, such as {_KINDS[0].name}; export the "
+            "mammogram itself"
+        )
+    return source
+
+
+def kind_name(sop_class: str) -> str:
+    """What the standard calls a kind of file; of any other, no more is told, since its header may be damaged."""
+    return uid.UID_dictionary[sop_class][0] if sop_class in uid.UID_dictionary else "an unknown kind of file"
+
+
+def laterality(source: Dataset) -> str:
+    """`L` or `R`; empty where the source does not say, or says both."""
+    side = source.get("ImageLaterality") or source.get("Laterality") or ""
+    return side if side in ("L", "R") else ""
+
+
+def _allowed(keyword: str, value: object) -> object:
+    if keyword == "PatientSex":
+        return value if value in _SEXES else ""
+    if keyword in _DATES:
+        try:
+            _DATES[keyword](value)
+        except ValueError:
+            return ""
+    return "" if value is None else value
+
+
+def _orientation(value: object) -> list[str]:
+    """Rows' and columns' directions (PS3.3 C.7.6.1.1.1); converted films hold a view here, such as MLO."""
+    directions = [] if value is None or isinstance(value, str) else [str(part) for part in value]  # type: ignore[attr-defined]
+    return directions if len(directions) == 2 and all(map(_DIRECTIONS.fullmatch, directions)) else []
+
+
+@contextmanager
+def quiet_highdicom() -> Iterator[None]:
+    """Keep back warnings about the source's own values, such as a patient's name of one part, which they quote."""
+    with quiet_pydicom(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="highdicom")
+        yield
