@@ -118,7 +118,7 @@ def _longest_chord(piece: np.ndarray, pixel: np.ndarray) -> np.ndarray:
 
 
 def _corners(filled: np.ndarray) -> np.ndarray:
-    """Where the outline turns outward: grid points that touch just one pixel, `(N, 2)`; of too many only some, evenly."""
+    """Where the outline turns outward, `(N, 2)`: grid points that touch just one pixel; of too many, only some."""
     padded = np.pad(filled, 1).astype(np.uint8)
     neighbours = padded[:-1, :-1] + padded[1:, :-1] + padded[:-1, 1:] + padded[1:, 1:]
     corners = np.argwhere(neighbours == 1).astype(float)

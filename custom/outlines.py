@@ -38,20 +38,21 @@ def draw_outlines(
 
 
 def draw_in_frame(
-    image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, box: Box, height: int = 512
+    image: np.ndarray, truth: np.ndarray | None, prediction: np.ndarray, box: Box, height: int = 512
 ) -> np.ndarray:
     """`draw_outlines` of a whole mammogram, scaled to a height in pixels, with the lesion's box in green.
 
     Args:
         image: `(X, Y)`, as in `draw_outlines`.
-        truth: mask of the same shape, non-zero inside.
-        prediction: likewise.
+        truth: mask of the same shape, non-zero inside, or None.
+        prediction: likewise, but never None.
         box: `(x0, y0, x1, y1)` in pixels of the image.
         height: of the picture.
     """
     scale = height / image.shape[1]
     size = (round(image.shape[0] * scale), height)
-    picture = draw_outlines(scaled(image, size), scaled(truth, size) >= 0.5, scaled(prediction, size) >= 0.5)
+    outlined = None if truth is None else scaled(truth, size) >= 0.5
+    picture = draw_outlines(scaled(image, size), outlined, scaled(prediction, size) >= 0.5)
     x0, y0, x1, y1 = (round(edge * scale) for edge in box)
     # Three pixels wide, so that it is still there where TensorBoard shows every second or third pixel; outside the box.
     for gap in (1, 2, 3):

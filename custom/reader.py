@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from os import PathLike
@@ -116,16 +116,16 @@ def is_dicom(file: PathLike | str) -> bool:
     with Path(file).open("rb") as stream:
         head = stream.read(_DICOM_SIGNATURE_OFFSET + len(_DICOM_SIGNATURE))
     other = head.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE))
-    return head.startswith(_DICOM_SIGNATURE, _DICOM_SIGNATURE_OFFSET) or (not other and _named(file, _decode_dicom))
+    return head.startswith(_DICOM_SIGNATURE, _DICOM_SIGNATURE_OFFSET) or (not other and _named(file, ".dcm"))
 
 
 def is_image(file: PathLike | str) -> bool:
     """Whether a file that is there looks like one that `MammogramReader` reads."""
-    return any(_named(file, decode) for decode in _SUFFIXES) or is_dicom(file)
+    return any(_named(file, *suffixes) for suffixes in _SUFFIXES.values()) or is_dicom(file)
 
 
-def _named(file: PathLike | str, decode: Callable[[Path], _Decoded]) -> bool:
-    return Path(file).name.lower().endswith(_SUFFIXES[decode])
+def _named(file: PathLike | str, *suffixes: str) -> bool:
+    return Path(file).name.lower().endswith(suffixes)
 
 
 def _metadata(shape: tuple[int, ...], spacing: Sequence[float], affine: np.ndarray | None) -> dict[str, Any]:

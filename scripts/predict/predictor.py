@@ -139,9 +139,7 @@ class Predictor:
         item = self.preprocessing({"image": str(file)}, end=self._loading)
         pixels, metadata = item["image"][0].numpy(), item["image"].meta
         if breast_share(pixels) < LEAST_BREAST:
-            raise InputError(
-                f"{file}: shows no breast; expected a mammogram with something brighter than its background"
-            )
+            raise InputError(f"{file}: shows no breast, expected a large object on a darker background; check the file")
         spacing = read_spacing(file, metadata["pixel_spacing"])
         return Mammogram(
             file,

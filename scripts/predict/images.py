@@ -1,0 +1,89 @@
+"""The image files of a prediction, and how a table names them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePath
+
+import pydicom
+
+from custom.errors import InputError
+from custom.reader import is_dicom, is_image, quiet_pydicom
+
+
+class Images:
+    """One image, or all below a folder.
+
+    Args:
+        image: the file or the folder.
+        without: files and folders below it that are none of its images.
+
+    Raises:
+        InputError: there is no such file, or no image below the folder.
+    """
+
+    def __init__(self, image: Path, without: tuple[Path, ...] = ()) -> None:
+        self.single = not image.is_dir()
+        self.root = image.parent if self.single else image
+        if not image.exists():
+            raise InputError(
+                f"{image}: no such file or folder; expected a mammogram or a folder of them: check --image"
+            )
+        excluded = [path.resolve() for path in without]
+        self.files = [image] if self.single else sorted(file for file in image.rglob("*") if _counts(file, excluded))
+        if not self.files:
+            raise InputError(
+                f"{image}: no image found below it, expected DICOM, PNG, JPEG, NIfTI or NRRD; check --image"
+            )
+        self._stems = Counter(self._relative(file).with_suffix("") for file in self.files)
+
+    def name(self, file: Path) -> str:
+        """What the results call an image: its path below the folder."""
+        return self._relative(file).as_posix()
+
+    def folder(self, file: Path) -> PurePath:
+        """Where the results of an image belong: its name without suffix, unless another has the same then."""
+        relative = self._relative(file)
+        return relative if self._stems[relative.with_suffix("")] > 1 else relative.with_suffix("")
+
+    def find(self, name: str) -> Path:
+        """The image that a table calls `name`: by its path below the folder, else by the end of its path.
+
+        Raises:
+            InputError: none or several fit.
+        """
+        sought = PurePath(name)
+        exact = [file for file in self.files if self._relative(file) == sought]
+        fitting = exact or [file for file in self.files if file.resolve().parts[-len(sought.parts) :] == sought.parts]
+        if not name or not fitting:
+            raise InputError(f"no image {name!r} in {self.root}; expected its path there or its file name")
+        if len(fitting) > 1:
+            others = ", ".join(map(self.name, fitting))
+            raise InputError(f"{len(fitting)} images are called {name!r} ({others}); give the path below {self.root}")
+        return fitting[0]
+
+    def by_uid(self) -> dict[str, Path]:
+        """The DICOM images by their SOP Instance UID."""
+        found = {}
+        for file in filter(is_dicom, self.files):
+            with quiet_pydicom():
+                try:
+                    header = pydicom.dcmread(
+                        file, force=True, specific_tags=["SOPInstanceUID"], stop_before_pixels=True
+                    )
+                    found[str(header.SOPInstanceUID)] = file
+                except Exception:  # noqa: S112 - what is wrong with it is told when its pixels are read
+                    continue
+        return found
+
+    def _relative(self, file: Path) -> PurePath:
+        return file.relative_to(self.root)
+
+
+def _counts(file: Path, excluded: list[Path]) -> bool:
+    hidden = file.name.startswith(".")
+    return file.is_file() and not hidden and not _within(file.resolve(), excluded) and is_image(file)
+
+
+def _within(file: Path, places: list[Path]) -> bool:
+    return any(place == file or place in file.parents for place in places)
