@@ -9,6 +9,7 @@ from scripts.checked import checked
 from scripts.datalists import datalists
 from scripts.demo import demo
 from scripts.phantoms import phantoms
+from scripts.predict.command import predict
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
@@ -19,6 +20,7 @@ VERBS = {
     "datalists": checked(datalists),
     "demo": checked(demo),
     "phantoms": checked(phantoms),
+    "predict": checked(predict),
     "prepare": {
         "cbis_ddsm": checked(prepare_cbis_ddsm),
         "inbreast": checked(prepare_inbreast),

@@ -16,10 +16,11 @@ import pydicom
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 from scipy import ndimage
 
+from custom.dicom.gsps import read_boxes
 from custom.errors import InputError
 from custom.reader import is_dicom, is_image, quiet_pydicom, read_pixels
-from scripts.prepare.table import read_content, read_table
 from scripts.predict.images import Images
+from scripts.prepare.table import read_content, read_table
 
 COLUMNS = ("x0", "y0", "x1", "y1")
 # Begins the names of files.
@@ -102,8 +103,8 @@ def _from_file(images: Images, file: Path) -> Iterator[_Row]:
     if is_image(file):
         return _from_mask(images, file)
     raise InputError(
-        f"{file}: found a {file.suffix or 'file without suffix'}, expected boxes as .csv, COCO .json, a DICOM GSPS or a "
-        "rough mask image; export them as one of these"
+        f"{file}: found {file.suffix or 'no suffix'}, expected boxes as .csv, COCO .json, a DICOM GSPS or a rough "
+        "mask image; export them as one of these"
     )
 
 
@@ -139,8 +140,6 @@ def _from_coco(images: Images, file: Path) -> Iterator[_Row]:
 
 
 def _from_presentation(images: Images, file: Path) -> Iterator[_Row]:
-    from custom.dicom.gsps import read_boxes
-
     files = images.by_uid()
     for number, (uid, boxes) in enumerate(read_boxes(file).items(), start=1):
         where = f"{file}, image {number}"
@@ -156,8 +155,8 @@ def _from_mask(images: Images, file: Path) -> Iterator[_Row]:
     rough, shape = read_pixels(file), read_pixels(image).shape
     if rough.shape != shape:
         raise InputError(
-            f"{file}: {rough.shape[0]} columns x {rough.shape[1]} rows, expected {shape[0]} columns x {shape[1]} rows as "
-            f"in {image}; draw the mask on the whole mammogram"
+            f"{file}: {rough.shape[0]} columns x {rough.shape[1]} rows, expected {shape[0]} columns x {shape[1]} rows "
+            f"as in {image}; draw the mask on the whole mammogram"
         )
     pieces, _ = ndimage.label(rough > rough.max() / 2, structure=np.ones((3, 3)))
     for number, (columns, rows) in enumerate(ndimage.find_objects(pieces), start=1):

@@ -72,7 +72,7 @@ class Images:
                         file, force=True, specific_tags=["SOPInstanceUID"], stop_before_pixels=True
                     )
                     found[str(header.SOPInstanceUID)] = file
-                except Exception:  # noqa: S112 - what is wrong with it is told when its pixels are read
+                except Exception:  # What is wrong with it is told when its pixels are read.
                     continue
         return found
 

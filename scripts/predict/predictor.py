@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +55,11 @@ class Recipe:
     model: Path
     model_sha256: str
     settings: dict[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """Tells this recipe from any other."""
+        return hashlib.sha256(json.dumps([self.model_sha256, self.settings]).encode()).hexdigest()
 
 
 def read_recipe(run_dir: str | None) -> Recipe:
@@ -231,9 +237,23 @@ def _misfit(recipe: Recipe, network: nn.Module, weights: object) -> str:
 
 
 @functools.cache
-def predictor_of(run_dir: str | None) -> Predictor:
-    """The predictor of a run, built once in a process."""
-    return Predictor(read_recipe(run_dir))
+def predictor_of(run_dir: str | None, identity: str) -> Predictor:
+    """The predictor of a run, built once in a process.
+
+    Args:
+        run_dir: see `read_recipe`.
+        identity: of the recipe that is meant: on another machine, or later, the folder may hold another.
+
+    Raises:
+        InputError: the folder holds another recipe, or the predictor cannot be built.
+    """
+    recipe = read_recipe(run_dir)
+    if recipe.identity != identity:
+        raise InputError(
+            f"{recipe.model}: found another model or other settings than when the prediction began; begin it again, with "
+            "the same files on all machines"
+        )
+    return Predictor(recipe)
 
 
 def _first(chain: Compose, kind: type) -> int:

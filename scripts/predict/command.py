@@ -1,0 +1,232 @@
+"""The verb `predict`: from mammograms and boxes to outlines."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any
+
+import monai
+import torch
+
+from custom.dicom.algorithm import Algorithm
+from custom.errors import InputError, find_input_error, message
+from custom.files import write_csv
+from custom.reader import is_dicom
+from scripts.predict.boxes import Request, read_requests
+from scripts.predict.images import Images
+from scripts.predict.outputs import Format, file_hash, is_whole, write_findings
+from scripts.predict.predictor import predictor_of, read_recipe
+from scripts.spread import spread
+from scripts.study.definition import bundle_version
+
+TABLE = "predictions.csv"
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The boxes of one mammogram; small, so that it can travel to another process."""
+
+    folder: PurePath
+    requests: tuple[Request, ...]
+
+    @property
+    def file(self) -> Path:
+        file = self.requests[0].file
+        assert file is not None
+        return file
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What all mammograms have in common."""
+
+    output_dir: Path
+    run_dir: str | None
+    form: Format
+    probability: bool
+    model_sha256: str
+    settings: dict[str, Any]
+    recipe: str
+
+
+def predict(
+    image: str,
+    output_dir: str,
+    boxes: Any = None,
+    boxes_file: str | None = None,
+    run_dir: str | None = None,
+    format: Format = "png",
+    probability: bool = False,
+    scheduler: str | None = None,
+) -> None:
+    """Outline masses in mammograms, each inside the box that is given for it.
+
+    Writes of every lesion a mask of the whole mammogram, a picture and a JSON with measurements and quality flags, and
+    of a DICOM mammogram a DICOM SEG and a structured report, into a folder for each mammogram; `predictions.csv` says
+    of each box whether it was done, or why not. Running it again does only what is not done yet.
+
+    Args:
+        image: a mammogram (DICOM, PNG, JPEG, NIfTI, NRRD or MetaImage), or a folder of them and of folders of them.
+        output_dir: made if it is not there.
+        boxes: "[x0,y0,x1,y1]" or "[[x0,y0,x1,y1],...]" in pixels of the mammogram, half-open, x = column; for a single
+            mammogram.
+        boxes_file: instead of --boxes, a CSV (image, x0, y0, x1, y1 and optional lesion_id), a COCO JSON, a DICOM
+            presentation state (GSPS), or of a single mammogram a rough mask, with one box for each of its pieces.
+        run_dir: take network, weights, filters and sizes from this run; the released weights without it.
+        format: of masks and probability maps: png, nii.gz or nrrd.
+        probability: write probability maps as well.
+        scheduler: address of a Dask scheduler; without it many mammograms are shared among the cores of this machine.
+
+    Raises:
+        InputError: the input is of the wrong kind, a single mammogram or one of its boxes cannot be predicted, or of
+            many none.
+    """
+    recipe = read_recipe(run_dir)
+    output = Path(output_dir)
+    table = None if boxes_file is None else Path(boxes_file)
+    images = Images(Path(image), (output, *([table] if table else [])))
+    requests = read_requests(images, boxes, table)
+    _check_writable(output)
+    run = None if run_dir is None else str(Path(run_dir).resolve())
+    order = _Order(output.resolve(), run, format, probability, recipe.model_sha256, recipe.settings, recipe.identity)
+    by_file: dict[Path, list[Request]] = defaultdict(list)
+    for request in requests:
+        if request.file and not request.fault:
+            by_file[request.file].append(request)
+    # A worker of a cluster may have been started in another folder.
+    jobs = [
+        _Job(images.folder(file), tuple(replace(request, file=file.absolute()) for request in found))
+        for file, found in by_file.items()
+    ]
+    done = {job.folder: rows for job in jobs if (rows := _finished(order, job))}
+    left = [job for job in jobs if job.folder not in done]
+    done |= zip((job.folder for job in left), _predict_all(order, left, scheduler), strict=True)
+    by_lesion = {(row["image"], row["lesion"]): row for rows in done.values() for row in rows}
+    rows = [by_lesion.get((request.image, request.lesion)) or _failed(request, request.fault) for request in requests]
+    write_csv(output / TABLE, rows)
+    _conclude(output, images, rows)
+
+
+def _predict_all(order: _Order, jobs: Sequence[_Job], scheduler: str | None) -> list[list[Row]]:
+    work = partial(_predict_image, order)
+    if len(jobs) > 1 or (jobs and scheduler):
+        return spread(work, jobs, scheduler, "Predicting", "image")
+    return [work(job) for job in jobs]
+
+
+def _predict_image(order: _Order, job: _Job) -> list[Row]:
+    """The rows of one mammogram after its prediction; whatever is wrong with it is said there."""
+    try:
+        predictor = predictor_of(order.run_dir, order.recipe)
+        mammogram = predictor.read(job.file)
+        items, faults = {}, {}
+        for request in job.requests:
+            try:
+                items[request.lesion] = predictor.crop(mammogram, request.box)
+            except Exception as error:
+                faults[request.lesion] = _fault(error)
+        files = {}
+        if items:
+            findings = predictor.outline(mammogram, list(items), list(items.values()))
+            kept = [request for request in job.requests if request.lesion in items]
+            files = write_findings(
+                order.output_dir / job.folder,
+                mammogram,
+                findings,
+                _made_from(order, job.file, kept),
+                _about(order, kept[0].image),
+                order.form,
+                order.probability,
+                Algorithm(bundle_version(), order.model_sha256),
+            )
+    except Exception as error:
+        fault = _fault(error)
+        return [_failed(request, fault) for request in job.requests]
+    return [
+        _failed(request, faults[request.lesion])
+        if request.lesion in faults
+        else _done(request, job, files[request.lesion])
+        for request in job.requests
+    ]
+
+
+def _finished(order: _Order, job: _Job) -> list[Row]:
+    """The rows of a mammogram all of whose lesions have been predicted already; none otherwise."""
+    made_from = _made_from(order, job.file, job.requests)
+    folder = order.output_dir / job.folder
+    files = {name: is_whole(folder, name, made) for name, made in made_from.items()}
+    return [_done(request, job, files[request.lesion]) for request in job.requests] if all(files.values()) else []
+
+
+def _made_from(order: _Order, file: Path, requests: Sequence[Request]) -> dict[str, dict[str, Any]]:
+    """By the lesion's name, all that decides on its files."""
+    shared = {
+        "image_sha256": file_hash(file) if file.is_file() else "",
+        "model_sha256": order.model_sha256,
+        "settings": order.settings,
+        "format": order.form,
+        "probability": order.probability,
+    }
+    # SEG and SR hold all lesions of the mammogram.
+    together = {"segments": [request.lesion for request in requests]} if is_dicom(file) else {}
+    return {request.lesion: {**shared, **together, "box": list(request.box)} for request in requests}
+
+
+def _about(order: _Order, image: str) -> dict[str, Any]:
+    return {
+        "image": image,
+        "threshold": order.settings["threshold"],
+        "model": {"sha256": order.model_sha256, "network": order.settings["network_name"]},
+        "versions": {"bundle": bundle_version(), "monai": monai.__version__, "torch": torch.__version__},
+    }
+
+
+def _done(request: Request, job: _Job, files: Sequence[str]) -> Row:
+    places = ";".join((job.folder / file).as_posix() for file in files)
+    return _row(request, "done", "", places)
+
+
+def _failed(request: Request, fault: str) -> Row:
+    return _row(request, "failed", fault, "")
+
+
+def _row(request: Request, status: str, reason: str, files: str) -> Row:
+    return {
+        "image": request.image,
+        "lesion": request.lesion,
+        "status": status,
+        "reason": reason,
+        "files": files,
+    }
+
+
+def _fault(error: Exception) -> str:
+    found = find_input_error(error)
+    if found is None:
+        raise error
+    return message(found)
+
+
+def _conclude(output: Path, images: Images, rows: Sequence[Row]) -> None:
+    failed = [row["reason"] for row in rows if row["status"] == "failed"]
+    if failed and (images.single or len(failed) == len(rows)):
+        others = f" (and {len(failed) - 1} more, see {output / TABLE})" if len(failed) > 1 else ""
+        raise InputError(failed[0] + others)
+    print(f"{len(rows) - len(failed)} of {len(rows)} boxes predicted, written to {output}", end="")
+    print(f"; why the others were not stands in {output / TABLE}" if failed else "")
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); name a folder that can be") from error
