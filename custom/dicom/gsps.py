@@ -58,8 +58,8 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
         ) from error
     if kind != GrayscaleSoftcopyPresentationStateStorage:
         raise InputError(
-            f"{file}: found {kind_name(kind)}, expected Grayscale Softcopy Presentation State Storage; export the marks "
-            "as GSPS"
+            f"{file}: found {kind_name(kind)}, expected Grayscale Softcopy Presentation State Storage; export the "
+            "marks as GSPS"
         )
     boxes: dict[str, list[Box]] = defaultdict(list)
     for annotation in annotations:
