@@ -189,11 +189,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _clear(folder: Path, names: Mapping[str, Sequence[str]]) -> None:
-    """Remove what an earlier prediction wrote of the lesions, the JSON first, so that nothing half-new looks whole."""
-    for name in names:
+    """Remove the JSON of the lesions, so that nothing half-new looks whole, and files that are no longer written."""
+    for name, files in names.items():
         earlier = _read(_json(folder, name)).get("files", [])
-        _json(folder, name).unlink(missing_ok=True)
-        for file in earlier:
+        for file in ({*earlier} - {*files}) | {f"{name}.json"}:
             (folder / Path(file).name).unlink(missing_ok=True)
 
 

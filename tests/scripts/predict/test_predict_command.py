@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+import torch
+from conftest import snapshot
+from highdicom.seg import segread
+from monai.bundle import ConfigParser
+from pydicom import uid
+from pydicom.encaps import encapsulate
+
+from custom.data import boxed_items, read_datalist
+from custom.errors import InputError, message
+from custom.reader import read_mask, read_pixels
+from scripts.checked import checked
+from scripts.predict import command, outputs
+from scripts.predict.command import predict
+from tests.planted import find_planted, plant
+from tests.scripts.predict.phantom import COLUMNS, INFERENCE, ROWS, SIDE, box_of, mass, write_image, write_run
+
+# Place of the mass, side of the breast, and what the file is: each border, both conventions, 8 to 16 bit, each spacing.
+SOURCES: dict[str, tuple[tuple[int, int], bool, dict[str, Any]]] = {
+    "inside, left": ((30, 60), False, {"bits": 8, "ImagerPixelSpacing": [0.1, 0.1]}),
+    "inside, right": ((70, 80), True, {"photometric": "MONOCHROME1", "bits": 8}),
+    "left border": ((0, 70), False, {"photometric": "MONOCHROME1", "bits": 10, "PixelSpacing": [0.07, 0.07]}),
+    "right border": ((COLUMNS - SIDE, 70), True, {"bits": 14, "PixelSpacing": [0.05, 0.05]}),
+    "upper border": ((20, 0), False, {"bits": 12}),
+    "lower border": ((20, ROWS - SIDE), False, {"photometric": "MONOCHROME1", "bits": 16}),
+    "corner": ((COLUMNS - SIDE, ROWS - SIDE), True, {"bits": 12, "ImagerPixelSpacing": [0.1, 0.2]}),
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "runs" / "bright")
+
+
+def rows_of(output: Path) -> list[dict[str, str]]:
+    with (output / "predictions.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def told_of(output: Path, name: str = "a") -> dict[str, Any]:
+    return json.loads((output / name / f"{name}_1.json").read_text())
+
+
+def refused(**arguments: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        predict(**arguments)
+    line = message(caught.value)
+    assert "\n" not in line
+    return line
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("source", SOURCES)
+def test_mask_segmentation_and_source_overlay_each_other_to_the_pixel(source: str, run: Path, tmp_path: Path):
+    place, right, elements = SOURCES[source]
+    truth = mass(*place)
+    file = write_image(tmp_path / "a.dcm", truth, right, **elements)
+    predict(str(file), str(tmp_path / "out"), [box_of(*place)], run_dir=str(run), probability=True)
+    folder = tmp_path / "out" / "a"
+    np.testing.assert_array_equal(read_mask(folder / "a_1_mask.png"), truth)
+    np.testing.assert_array_equal(segread(folder / "segmentation.dcm").pixel_array.reshape(ROWS, COLUMNS).T > 0, truth)
+    levels = read_pixels(folder / "a_1_probability.png") / 65535
+    np.testing.assert_array_equal(levels >= 0.5, truth)
+    assert levels[truth].min() > 0.99
+    told = told_of(tmp_path / "out")
+    assert told["box"] == box_of(*place)
+    assert told["measurements"]["area"] == truth.sum() == 20 * 20 - 12 * 14
+    spacing = elements.get("PixelSpacing") or elements.get("ImagerPixelSpacing")
+    name = next((name for name in elements if "Spacing" in name), None)
+    expected = spacing and {"row": spacing[0], "column": spacing[1], "source": name}
+    assert told["spacing"] == expected
+    area = told["measurements"]["area_mm2"]
+    assert area == (spacing and pytest.approx(truth.sum() * spacing[0] * spacing[1]))
+    assert told["quality"]["flags"] == []
+    assert rows_of(tmp_path / "out") == [
+        {
+            "image": "a.dcm",
+            "lesion": "a_1",
+            "status": "done",
+            "reason": "",
+            "files": "a/a_1_mask.png;a/a_1_probability.png;a/a_1_overlay.png;a/a_1.json;a/segmentation.dcm;a/report.dcm",
+        }
+    ]
+
+
+def write_small_run(folder: Path) -> Path:
+    """UNet++ with all filters on, as a training would leave it after no epoch at all."""
+    settings = {"features": [4, 4, 8, 8, 16, 4], "wiener": True, "clahe": True, "margin": 0.2, "network_name": "unetpp"}
+    network_def = json.loads(INFERENCE.read_text())["network_def"]
+    run = write_run(folder, **settings, network_def=network_def, threshold=0.5)
+    torch.manual_seed(0)
+    network = ConfigParser({**settings, "network_def": network_def, "deep_supervision": False, "head": 4})
+    made = network.get_parsed_content("network_def")
+    weights = made.state_dict()
+    torch.save(weights, run / "model.pt")
+    return run
+
+
+def test_a_mask_is_that_of_the_bundles_inference(
+    as_program: Callable, dataset: Path, tmp_path: Path, scheduler: str
+):
+    run = write_small_run(tmp_path / "runs" / "small")
+    as_program("monai.bundle", "run", args_file=run / "inference.json", dataset_dir=dataset)
+    items = boxed_items(read_datalist(str(dataset), "patient", "test"))
+    table = tmp_path / "boxes.csv"
+    lines = [f"{Path(item['image']).name},{','.join(map(str, item['box']))},{item['lesion_id']}" for item in items]
+    table.write_text("\n".join(["image,x0,y0,x1,y1,lesion_id", *lines]))
+    predict(str(dataset / "images"), str(tmp_path / "out"), None, str(table), str(run), scheduler=scheduler)
+    shares = []
+    for item in items:
+        name = item["lesion_id"]
+        predicted = read_pixels(tmp_path / "out" / Path(item["image"]).stem / f"{name}_mask.png")
+        inferred = read_pixels(run / "inference" / "prepared_patient" / f"{name}.png")
+        assert predicted.tobytes() == inferred.tobytes()
+        shares.append((predicted > 0).mean())
+    assert 0 < min(shares)
+    assert max(shares) < 0.9
+    rows = rows_of(tmp_path / "out")
+    assert [row["status"] for row in rows].count("done") == len(items)
+    others = [row for row in rows if row["status"] == "failed"]
+    assert len(rows) == len(list((dataset / "images").iterdir()))
+    assert all("no box in" in row["reason"] for row in others)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_boxes_of_one_mammogram_do_not_change_each_other(run: Path, tmp_path: Path):
+    file = write_image(tmp_path / "a.png", mass(30, 60))
+    boxes = [box_of(30, 60), [10, 20, 60, 90], [30.5, 60.25, 41, 75]]
+    predict(str(file), str(tmp_path / "together"), boxes, run_dir=str(run))
+    for number, box in enumerate(boxes, start=1):
+        predict(str(file), str(tmp_path / f"alone{number}"), box, run_dir=str(run))
+        together, alone = (
+            tmp_path / folder / "a" / f"a_{index}_mask.png"
+            for folder, index in (("together", number), (f"alone{number}", 1))
+        )
+        assert together.read_bytes() == alone.read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_repetition_changes_nothing_and_does_only_what_is_not_done(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    images = tmp_path / "images"
+    for name in ("a", "b"):
+        write_image(images / f"{name}.dcm", mass(30, 60), SOPInstanceUID=f"1.2.3.{ord(name)}")
+    table = tmp_path / "boxes.csv"
+    table.write_text("image,x0,y0,x1,y1\na.dcm,30,60,50,80\nb.dcm,30,60,50,80\n")
+    worked: list[str] = []
+
+    def here(function: Callable, jobs: list, *_: object) -> list:
+        return [function(job) for job in jobs]
+
+    def predict_image(order: Any, job: Any) -> list:
+        worked.append(job.folder.name)
+        return original(order, job)
+
+    original = command._predict_image
+    monkeypatch.setattr(command, "spread", here)
+    monkeypatch.setattr(command, "_predict_image", predict_image)
+
+    def again(**changes: object) -> list[str]:
+        worked.clear()
+        predict(str(images), str(tmp_path / "out"), None, str(table), str(run), **changes)
+        assert [row["status"] for row in rows_of(tmp_path / "out")] == ["done", "done"]
+        return worked
+
+    assert again() == ["a", "b"]
+    before = snapshot(tmp_path / "out")
+    assert again() == []
+    assert snapshot(tmp_path / "out") == before
+    (tmp_path / "out" / "a" / "a_1_mask.png").unlink()
+    assert again() == ["a"]
+    assert {name: content for name, (content, _) in snapshot(tmp_path / "out").items()} == {
+        name: content for name, (content, _) in before.items()
+    }
+    table.write_text(table.read_text().replace("b.dcm,30", "b.dcm,29"))
+    assert again() == ["b"]
+    write_image(images / "a.dcm", mass(31, 61), SOPInstanceUID="1.2.3.97")
+    assert again() == ["a"]
+    args = json.loads((run / "inference.json").read_text())
+    (run / "inference.json").write_text(json.dumps(args | {"threshold": 0.6}))
+    assert again() == ["a", "b"]
+    assert again(format="nrrd") == ["a", "b"]
+    assert not list((tmp_path / "out").rglob("*_mask.png"))
+
+
+BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "colour": (
+        lambda file: write_image(file, mass(30, 60), bits=8, SamplesPerPixel=3, PhotometricInterpretation="RGB"),
+        "found 3 samples per pixel and RGB, expected grey",
+    ),
+    "tomosynthesis": (lambda file: write_image(file, mass(30, 60), NumberOfFrames=40), "found 40 frames, expected one"),
+    "no codec": (lambda file: write_video(file), "unsupported coding"),
+    "no breast": (lambda file: write_image(file, mass(30, 60), PixelData=bytes(2 * ROWS * COLUMNS)), "shows no breast"),
+    "no DICOM at all": (lambda file: file.write_bytes(b"nothing" * 99) and file, "a.dcm: "),
+}
+
+
+def write_video(file: Path) -> Path:
+    write_image(file, mass(30, 60))
+    dataset = pydicom.dcmread(file)
+    dataset.file_meta.TransferSyntaxUID = uid.MPEG2MPML
+    dataset.PixelData = encapsulate([b"video"])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.save_as(file)
+    return file
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", BAD)
+def test_an_image_that_cannot_be_predicted_is_one_line_and_leaves_nothing(kind: str, run: Path, tmp_path: Path):
+    write, told = BAD[kind]
+    file = write(tmp_path / "a.dcm")
+    line = refused(image=str(file), output_dir=str(tmp_path / "out"), boxes=box_of(30, 60), run_dir=str(run))
+    assert line.startswith(str(file))
+    assert told in line
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["predictions.csv"]
+    assert rows_of(tmp_path / "out")[0]["reason"] == line
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_in_a_batch_the_others_go_on(run: Path, tmp_path: Path, scheduler: str, capsys: pytest.CaptureFixture):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number, (write, _) in enumerate(BAD.values()):
+        write(images / f"bad{number}.dcm")
+    write_image(images / "good.dcm", mass(30, 60))
+    write_image(images / "unboxed.png", mass(30, 60))
+    table = images / "boxes.csv"
+    lines = [f"{file.name},30,60,50,80" for file in sorted(images.glob("*.dcm"))]
+    table.write_text("\n".join(["image,x0,y0,x1,y1", *lines, "good.dcm,0,0,500,9", "gone.dcm,1,2,3,4"]))
+    predict(str(images), str(tmp_path / "out"), None, str(table), str(run), scheduler=scheduler)
+    rows = rows_of(tmp_path / "out")
+    done = [row["lesion"] for row in rows if row["status"] == "done"]
+    assert done == ["good_1"]
+    assert f"1 of {len(BAD) + 4} boxes predicted" in capsys.readouterr().out
+    reasons = [row["reason"] for row in rows if row["status"] == "failed"]
+    for (_, told), reason in zip(BAD.values(), reasons, strict=False):
+        assert told.removeprefix("a.dcm: ") in reason
+    assert "the box is (0.0, 0.0, 500.0, 9.0)" in reasons[-3]
+    assert "unboxed.png: no box in" in reasons[-2]
+    assert "row 9: no image 'gone.dcm'" in reasons[-1]
+    assert {path.parent.name for path in (tmp_path / "out").rglob("*.json")} == {"good"}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
+    file = write_image(tmp_path / "a.dcm", mass(30, 60))
+    given = {"image": str(file), "output_dir": str(tmp_path / "out"), "boxes": box_of(30, 60), "run_dir": str(run)}
+    assert "model.pt: no such model; expected the released weights: pass --run_dir" in refused(**given | {"run_dir": None})
+    assert "nowhere: no such folder; expected that of a training" in refused(**given | {"run_dir": "nowhere"})
+    assert "not a readable args file" in refused(**given | {"run_dir": str(tmp_path)})
+    assert "--boxes and --boxes_file: found neither" in refused(**given | {"boxes": None})
+    assert "no box in --boxes" in refused(**given | {"boxes": []})
+    assert "the box is (0.0, 0.0, 999.0, 9.0)" in refused(**given | {"boxes": [0, 0, 999, 9]})
+    assert "no such file or folder" in refused(**given | {"image": "nowhere.dcm"})
+    assert "belongs to one mammogram" in refused(**given | {"image": str(tmp_path)})
+    assert f"{file}/out: cannot be written" in refused(**given | {"output_dir": f"{file}/out"})
+    torch.save({"other.weight": torch.zeros(3)}, run / "model.pt")
+    line = refused(**given)
+    assert line.startswith(f"{run / 'model.pt'}: its weights do not fit the network bright: of 2 expected 2 are missing")
+    (run / "model.pt").write_bytes(b"no model")
+    assert "not a readable model" in refused(**given)
+    (run / "model.pt").unlink()
+    assert "no such model" in refused(**given)
+    with pytest.raises(InputError, match="--format: found 'jpg'"):
+        checked(predict)(**given, format="jpg")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_nothing_half_written_stays(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = write_image(tmp_path / "a.dcm", mass(30, 60))
+
+    def full(*_: object) -> None:
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr(outputs, "draw_overlay", full)
+    given = {"image": str(file), "output_dir": str(tmp_path / "out"), "boxes": box_of(30, 60), "run_dir": str(run)}
+    assert refused(**given) == "the disk is full"
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["predictions.csv"]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_no_identifying_attribute_reaches_what_is_not_dicom(run: Path, tmp_path: Path):
+    file = write_image(tmp_path / "a.dcm", mass(30, 60))
+    plant(file, ("PhotometricInterpretation", "SOPClassUID"))
+    predict(str(file), str(tmp_path / "out"), [box_of(30, 60)], run_dir=str(run), probability=True)
+    written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    others = [path for path in written if path.suffix != ".dcm"]
+    assert len(others) == 5
+    assert not {path: found for path in others if (found := find_planted(path.read_bytes()))}
+
+
+def test_an_unknown_flag_is_refused(tmp_path: Path, as_program: Callable):
+    with pytest.raises(InputError, match="--boxs: no such flag; expected one like --boxes"):
+        as_program("scripts", "predict", image="a.png", output_dir=tmp_path, boxs="[1,2,3,4]")
