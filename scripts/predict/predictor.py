@@ -250,8 +250,8 @@ def predictor_of(run_dir: str | None, identity: str) -> Predictor:
     recipe = read_recipe(run_dir)
     if recipe.identity != identity:
         raise InputError(
-            f"{recipe.model}: found another model or other settings than when the prediction began; begin it again, with "
-            "the same files on all machines"
+            f"{recipe.model}: found another model or other settings than when the prediction began; begin it again, "
+            "with the same files on all machines"
         )
     return Predictor(recipe)
 

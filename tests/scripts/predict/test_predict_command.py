@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pydicom
 import pytest
@@ -36,6 +35,8 @@ SOURCES: dict[str, tuple[tuple[int, int], bool, dict[str, Any]]] = {
     "lower border": ((20, ROWS - SIDE), False, {"photometric": "MONOCHROME1", "bits": 16}),
     "corner": ((COLUMNS - SIDE, ROWS - SIDE), True, {"bits": 12, "ImagerPixelSpacing": [0.1, 0.2]}),
 }
+
+FILES = ("a_1_mask.png", "a_1_probability.png", "a_1_overlay.png", "a_1.json", "segmentation.dcm", "report.dcm")
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_mask_segmentation_and_source_overlay_each_other_to_the_pixel(source: st
             "lesion": "a_1",
             "status": "done",
             "reason": "",
-            "files": "a/a_1_mask.png;a/a_1_probability.png;a/a_1_overlay.png;a/a_1.json;a/segmentation.dcm;a/report.dcm",
+            "files": ";".join(f"a/{name}" for name in FILES),
         }
     ]
 
@@ -107,9 +108,7 @@ def write_small_run(folder: Path) -> Path:
     return run
 
 
-def test_a_mask_is_that_of_the_bundles_inference(
-    as_program: Callable, dataset: Path, tmp_path: Path, scheduler: str
-):
+def test_a_mask_is_that_of_the_bundles_inference(as_program: Callable, dataset: Path, tmp_path: Path, scheduler: str):
     run = write_small_run(tmp_path / "runs" / "small")
     as_program("monai.bundle", "run", args_file=run / "inference.json", dataset_dir=dataset)
     items = boxed_items(read_datalist(str(dataset), "patient", "test"))
@@ -124,7 +123,7 @@ def test_a_mask_is_that_of_the_bundles_inference(
         inferred = read_pixels(run / "inference" / "prepared_patient" / f"{name}.png")
         assert predicted.tobytes() == inferred.tobytes()
         shares.append((predicted > 0).mean())
-    assert 0 < min(shares)
+    assert min(shares) > 0
     assert max(shares) < 0.9
     rows = rows_of(tmp_path / "out")
     assert [row["status"] for row in rows].count("done") == len(items)
@@ -258,7 +257,9 @@ def test_in_a_batch_the_others_go_on(run: Path, tmp_path: Path, scheduler: str, 
 def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
     file = write_image(tmp_path / "a.dcm", mass(30, 60))
     given = {"image": str(file), "output_dir": str(tmp_path / "out"), "boxes": box_of(30, 60), "run_dir": str(run)}
-    assert "model.pt: no such model; expected the released weights: pass --run_dir" in refused(**given | {"run_dir": None})
+    assert "model.pt: no such model; expected the released weights: pass --run_dir" in refused(
+        **given | {"run_dir": None}
+    )
     assert "nowhere: no such folder; expected that of a training" in refused(**given | {"run_dir": "nowhere"})
     assert "not a readable args file" in refused(**given | {"run_dir": str(tmp_path)})
     assert "--boxes and --boxes_file: found neither" in refused(**given | {"boxes": None})
@@ -269,7 +270,9 @@ def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
     assert f"{file}/out: cannot be written" in refused(**given | {"output_dir": f"{file}/out"})
     torch.save({"other.weight": torch.zeros(3)}, run / "model.pt")
     line = refused(**given)
-    assert line.startswith(f"{run / 'model.pt'}: its weights do not fit the network bright: of 2 expected 2 are missing")
+    assert line.startswith(
+        f"{run / 'model.pt'}: its weights do not fit the network bright: of 2 expected 2 are missing"
+    )
     (run / "model.pt").write_bytes(b"no model")
     assert "not a readable model" in refused(**given)
     (run / "model.pt").unlink()

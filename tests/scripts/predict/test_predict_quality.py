@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from scripts.predict.quality import (
+    DISAGREEMENT,
+    EMPTY,
+    LOW_CONFIDENCE,
+    SEVERAL_PIECES,
+    TOUCHES_BORDER,
+    agreement_of,
+    assess,
+)
+
+WINDOW = (10, 20, 50, 70)
+
+
+def assessed(*pieces: tuple[int, int, int, int], value: float = 0.9, agreement: float = 1.0, threshold: float = 0.5):
+    mask = np.zeros((100, 100), dtype=bool)
+    for x0, y0, x1, y1 in pieces:
+        mask[x0:x1, y0:y1] = True
+    return assess(mask, np.where(mask, value, 0.1), WINDOW, threshold, agreement)
+
+
+@pytest.mark.parametrize(
+    ("piece", "pixels"),
+    [
+        ((10, 30, 20, 35), 5),
+        ((49, 30, 50, 32), 2),
+        ((20, 20, 23, 30), 3),
+        ((20, 60, 24, 70), 4),
+        ((11, 21, 49, 69), 0),
+        ((10, 20, 50, 70), 2 * 40 + 2 * 48),
+    ],
+)
+def test_the_border_of_the_crop(piece: tuple[int, int, int, int], pixels: int):
+    quality = assessed(piece)
+    assert quality.border_pixels == pixels
+    assert (TOUCHES_BORDER in quality.flags) == (pixels > 0)
+
+
+def test_the_edge_of_the_mammogram_is_no_border_of_the_crop():
+    mask = np.zeros((30, 30), dtype=bool)
+    mask[0:5, 25:30] = True
+    assert assess(mask, mask * 0.9, (-5, 10, 25, 40), 0.5, 1.0).flags == ()
+
+
+def test_pieces_that_touch_at_a_corner_are_one():
+    assert assessed((20, 30, 22, 32), (22, 32, 24, 34)).pieces == 1
+    quality = assessed((20, 30, 22, 32), (23, 32, 24, 34))
+    assert (quality.pieces, quality.flags) == (2, (SEVERAL_PIECES,))
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "low"), [(0.76, 0.5, False), (0.74, 0.5, True), (0.89, 0.8, True), (0.91, 0.8, False)]
+)
+def test_confidence_lies_between_the_threshold_and_1(value: float, threshold: float, low: bool):
+    quality = assessed((20, 30, 30, 40), value=value, threshold=threshold)
+    assert quality.confidence == pytest.approx(value)
+    assert quality.flags == ((LOW_CONFIDENCE,) if low else ())
+
+
+def test_an_empty_mask_is_empty_and_nothing_else():
+    quality = assessed()
+    assert (quality.flags, quality.confidence, quality.pieces) == ((EMPTY,), None, 0)
+
+
+@pytest.mark.parametrize(("agreement", "flags"), [(0.81, ()), (0.79, (DISAGREEMENT,))])
+def test_disagreement(agreement: float, flags: tuple[str, ...]):
+    assert assessed((20, 30, 30, 40), agreement=agreement).flags == flags
+
+
+def test_a_network_that_sees_each_pixel_alone_agrees_with_itself():
+    crop = torch.rand(1, 6, 8, generator=torch.Generator().manual_seed(0))
+    assert agreement_of(crop, crop[0].numpy(), 0.5, lambda batch: batch) == 1
+
+
+def test_a_network_that_always_marks_the_same_corner_does_not():
+    corner = torch.zeros(1, 8, 8)
+    corner[0, :4, :4] = 1
+
+    # Turned back, the corner is at each of the four corners twice; one of the eight is the plain one.
+    agreement = agreement_of(torch.rand(1, 8, 8), corner[0].numpy(), 0.5, lambda batch: corner.expand(4, 1, 8, 8))
+    assert agreement == pytest.approx(1 / 7)
+
+
+def test_nothing_agrees_with_nothing():
+    crop = torch.zeros(1, 8, 8)
+    assert agreement_of(crop, crop[0].numpy(), 0.5, lambda batch: batch) == 1
+
+
+def test_all_eight_views_are_different():
+    seen: list[bytes] = []
+    crop = torch.arange(64.0).reshape(1, 8, 8)
+
+    def look(batch: torch.Tensor) -> torch.Tensor:
+        seen.extend(view.numpy().tobytes() for view in batch)
+        return batch
+
+    agreement_of(crop, crop[0].numpy(), 0.5, look)
+    assert len(seen) == len(set(seen)) == 8
