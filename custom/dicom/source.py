@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -130,7 +131,13 @@ def _orientation(value: object) -> list[str]:
 
 @contextmanager
 def quiet_highdicom() -> Iterator[None]:
-    """Keep back warnings about the source's own values, such as a patient's name of one part, which they quote."""
-    with quiet_pydicom(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="highdicom")
-        yield
+    """Keep back warnings about the source's own values, such as a patient's name of one part: they quote them."""
+    logger = logging.getLogger("highdicom")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with quiet_pydicom(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="highdicom")
+            yield
+    finally:
+        logger.setLevel(level)
