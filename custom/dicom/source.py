@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -132,12 +131,6 @@ def _orientation(value: object) -> list[str]:
 @contextmanager
 def quiet_highdicom() -> Iterator[None]:
     """Keep back warnings about the source's own values, such as a patient's name of one part: they quote them."""
-    logger = logging.getLogger("highdicom")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with quiet_pydicom(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="highdicom")
-            yield
-    finally:
-        logger.setLevel(level)
+    with quiet_pydicom(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="highdicom")
+        yield
