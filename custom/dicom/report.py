@@ -9,7 +9,6 @@ import pydicom
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
-    CodedConcept,
     ComprehensiveSR,
     DeviceObserverIdentifyingAttributes,
     FindingSite,
@@ -128,21 +127,18 @@ def _group(
 
 
 def _measured(found: Measurements) -> list[Measurement]:
-    rows: list[tuple[CodedConcept, float, CodedConcept]] = []
-    if found.area_mm2 is not None and found.longest_diameter_mm is not None:
-        rows += [
-            (coded.AREA, found.area_mm2, coded.SQUARE_MILLIMETRE),
-            (coded.LONGEST_DIAMETER, found.longest_diameter_mm, coded.MILLIMETRE),
-            (coded.PERPENDICULAR_DIAMETER, found.perpendicular_diameter_mm or 0.0, coded.MILLIMETRE),
-        ]
+    lengths = (found.longest_diameter, found.perpendicular_diameter)
+    if found.area_mm2 is None or found.longest_diameter_mm is None or found.perpendicular_diameter_mm is None:
+        area, area_unit, length_unit = float(found.area), coded.PIXELS, coded.PIXELS
     else:
-        rows += [
-            (coded.AREA, found.area, coded.PIXELS),
-            (coded.LONGEST_DIAMETER, found.longest_diameter, coded.PIXELS),
-            (coded.PERPENDICULAR_DIAMETER, found.perpendicular_diameter, coded.PIXELS),
-        ]
-    rows += [
+        area, area_unit, length_unit = found.area_mm2, coded.SQUARE_MILLIMETRE, coded.MILLIMETRE
+        lengths = (found.longest_diameter_mm, found.perpendicular_diameter_mm)
+    rows = (
+        (coded.AREA, area, area_unit),
+        (coded.LONGEST_DIAMETER, lengths[0], length_unit),
+        (coded.PERPENDICULAR_DIAMETER, lengths[1], length_unit),
         (coded.CIRCULARITY, found.circularity, coded.NO_UNITS),
         (coded.MEAN_PROBABILITY, found.mean_probability, coded.NO_UNITS),
-    ]
+    )
+    # TID 1410 has no room for the ends of the diameters: it has the segment for the place.
     return [Measurement(name=name, value=value, unit=unit) for name, value, unit in rows]

@@ -130,7 +130,7 @@ def _orientation(value: object) -> list[str]:
 
 @contextmanager
 def quiet_highdicom() -> Iterator[None]:
-    """Keep back warnings about the source's own values, such as a patient's name of one part, which they quote."""
+    """Keep back warnings about the source's own values, such as a patient's name of one part: they quote them."""
     with quiet_pydicom(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="highdicom")
         yield

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,22 @@ def test_of_a_patient_only_what_the_standard_requires_is_carried_over(tmp_path: 
         assert {keyword: written[keyword].value for keyword in carried if keyword != "SeriesInstanceUID"} == {
             keyword: value for keyword, value in carried.items() if keyword != "SeriesInstanceUID"
         }
+
+
+@pytest.mark.parametrize("name", ["VQZPLANT", "VQZPLANT^a^b^c^d^e^f", "VQZPLANT" * 20, "VQZPLANT=b=c=d"])
+def test_nothing_is_said_about_an_unusual_name(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    source = write_mammogram(tmp_path / "source.dcm", mass())
+    source.write_bytes(source.read_bytes().replace(b"\x08\0Doe^Jane", struct.pack("<H", len(name)) + name.encode()))
+    caplog.clear()
+    recwarn.clear()
+
+    write_segmentation(source, [finding(mass())], tmp_path / "seg.dcm", ALGORITHM)
+    write_report(source, [finding(mass())], tmp_path / "seg.dcm", tmp_path / "sr.dcm", ALGORITHM)
+
+    assert pydicom.dcmread(tmp_path / "seg.dcm").PatientName == name
+    assert not find_planted("".join([caplog.text, *(str(warning.message) for warning in recwarn)]).encode())
 
 
 def test_a_source_that_nothing_can_refer_to_is_refused(tmp_path: Path) -> None:
