@@ -135,6 +135,11 @@ class Predictor:
         self._loading = 1 + _first(self.preprocessing, LoadImaged)
         self._cropping = _first(self.preprocessing, CropLesiond)
         self._putting_back = _first(self.postprocessing, Invertd)
+        if "probability" not in self.postprocessing.transforms[self._putting_back].keys:
+            raise InputError(
+                f"{recipe.model}: the inference config of its run puts no `probability` back into the mammogram, so it is "
+                "of another version; name this version's in the run's inference.json"
+            )
 
     def read(self, file: Path) -> Mammogram:
         """Read and filter a mammogram, once for all its boxes.

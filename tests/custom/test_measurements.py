@@ -98,7 +98,7 @@ def test_a_diameter_stays_within_the_outline():
     mask[5:25, 5:105] = True
     mask[5:105, 85:105] = True
     found = measured(mask)
-    # From end to end of the L it would be 141. Within, each arm has its diagonal, and a line may graze the inner corner.
+    # From end to end of the L it would be 141. Within, each arm has its diagonal, and lines may graze the inner corner.
     assert math.hypot(100, 20) <= found.longest_diameter < 105
 
 
