@@ -137,8 +137,8 @@ class Predictor:
         self._putting_back = _first(self.postprocessing, Invertd)
         if "probability" not in self.postprocessing.transforms[self._putting_back].keys:
             raise InputError(
-                f"{recipe.model}: the inference config of its run puts no `probability` back into the mammogram, so it is "
-                "of another version; name this version's in the run's inference.json"
+                f"{recipe.model}: the inference config of its run puts no `probability` back into the mammogram, so it "
+                "is of another version; name this version's in the run's inference.json"
             )
 
     def read(self, file: Path) -> Mammogram:
