@@ -91,7 +91,7 @@ def predict(
     recipe = read_recipe(run_dir)
     output = Path(output_dir)
     table = None if boxes_file is None else Path(boxes_file)
-    images = Images(Path(image), (output, *([table] if table else [])))
+    images = Images(Path(image), _no_images(Path(image), output, table))
     requests = read_requests(images, boxes, table)
     _check_writable(output)
     run = None if run_dir is None else str(Path(run_dir).resolve())
@@ -112,6 +112,14 @@ def predict(
     rows = [by_lesion.get((request.image, request.lesion)) or _failed(request, request.fault) for request in requests]
     write_csv(output / TABLE, rows)
     _conclude(output, images, rows)
+
+
+def _no_images(image: Path, output: Path, table: Path | None) -> tuple[Path, ...]:
+    """What lies below the folder of the images and is none of them."""
+    if image.is_dir() and output.resolve() == image.resolve():
+        raise InputError(f"--output_dir {output}: found the folder of the images, expected another; name one")
+    within = image.resolve() in output.resolve().parents
+    return (*([output] if within else []), *([table] if table else []))
 
 
 def _predict_all(order: _Order, jobs: Sequence[_Job], scheduler: str | None) -> list[list[Row]]:

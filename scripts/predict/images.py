@@ -54,7 +54,7 @@ class Images:
         """
         sought = PurePath(name)
         exact = [file for file in self.files if self._relative(file) == sought]
-        fitting = exact or [file for file in self.files if file.resolve().parts[-len(sought.parts) :] == sought.parts]
+        fitting = exact or [file for file in self.files if file.absolute().parts[-len(sought.parts) :] == sought.parts]
         if not name or not fitting:
             raise InputError(f"no image {name!r} in {self.root}; expected its path there or its file name")
         if len(fitting) > 1:

@@ -81,8 +81,8 @@ def write_findings(
         for finding, quality in findings:
             _write_pictures(folder, mammogram, finding, form, probability)
             content = {
-                **_told(mammogram, finding, quality),
                 **about,
+                **_told(mammogram, finding, quality),
                 "made_from": made_from[finding.name],
                 "files": names[finding.name],
             }

@@ -29,7 +29,7 @@ from custom.spacing import Spacing, read_spacing
 from custom.transforms import CropLesiond, lesion_window
 from custom.transforms.artifacts import breast_share
 from custom.transforms.crop import Box
-from scripts.predict.quality import Quality, agreement_of, assess
+from scripts.predict.quality import SENTENCES, Quality, agreement_of, assess
 
 BUNDLE = Path(__file__).parents[2] / "bundle"
 # Of the frame; less is taken for a frame without a breast.
@@ -196,7 +196,8 @@ class Predictor:
         box: Box = item["box"]
         quality = assess(mask, probability, lesion_window(box, self.margin, self.square), self.threshold, agreement)
         measurements = measure(mask, probability, mammogram.spacing)
-        return Finding(name, box, mask, probability, measurements, quality.flags), quality
+        reasons = tuple(SENTENCES[flag] for flag in quality.flags)
+        return Finding(name, box, mask, probability, measurements, reasons), quality
 
     def _infer(self, images: torch.Tensor) -> torch.Tensor:
         # As MONAI's evaluator does it.

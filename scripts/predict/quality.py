@@ -18,6 +18,14 @@ SEVERAL_PIECES = "several_pieces"
 LOW_CONFIDENCE = "low_confidence"
 DISAGREEMENT = "disagreement"
 
+SENTENCES = {
+    EMPTY: "The network outlined nothing in the box.",
+    TOUCHES_BORDER: "The outline touches the border of the crop: the mass may go on outside it.",
+    SEVERAL_PIECES: "The outline has several pieces.",
+    LOW_CONFIDENCE: "The probabilities inside the outline are low.",
+    DISAGREEMENT: "The outline changes when the crop is turned or mirrored.",
+}
+
 # Mean probability over the mask, as a part of the way from the threshold, where it must lie above, to 1.
 LEAST_CONFIDENCE = 0.5
 # Mean Dice of the outlines of the turned and mirrored crop with the plain one.

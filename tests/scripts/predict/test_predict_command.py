@@ -239,8 +239,10 @@ def test_in_a_batch_the_others_go_on(run: Path, tmp_path: Path, scheduler: str, 
     table = images / "boxes.csv"
     lines = [f"{file.name},30,60,50,80" for file in sorted(images.glob("*.dcm"))]
     table.write_text("\n".join(["image,x0,y0,x1,y1", *lines, "good.dcm,0,0,500,9", "gone.dcm,1,2,3,4"]))
-    predict(str(images), str(tmp_path / "out"), None, str(table), str(run), scheduler=scheduler)
-    rows = rows_of(tmp_path / "out")
+    # Results among the images are none of them.
+    write_image(images / "out" / "earlier.png", mass(30, 60))
+    predict(str(images), str(images / "out"), None, str(table), str(run), scheduler=scheduler)
+    rows = rows_of(images / "out")
     done = [row["lesion"] for row in rows if row["status"] == "done"]
     assert done == ["good_1"]
     assert f"1 of {len(BAD) + 4} boxes predicted" in capsys.readouterr().out
@@ -250,7 +252,7 @@ def test_in_a_batch_the_others_go_on(run: Path, tmp_path: Path, scheduler: str, 
     assert "the box is (0.0, 0.0, 500.0, 9.0)" in reasons[-3]
     assert "unboxed.png: no box in" in reasons[-2]
     assert "row 9: no image 'gone.dcm'" in reasons[-1]
-    assert {path.parent.name for path in (tmp_path / "out").rglob("*.json")} == {"good"}
+    assert {path.parent.name for path in (images / "out").rglob("*.json")} == {"good"}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -267,6 +269,7 @@ def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
     assert "the box is (0.0, 0.0, 999.0, 9.0)" in refused(**given | {"boxes": [0, 0, 999, 9]})
     assert "no such file or folder" in refused(**given | {"image": "nowhere.dcm"})
     assert "belongs to one mammogram" in refused(**given | {"image": str(tmp_path)})
+    assert "found the folder of the images" in refused(**given | {"image": str(tmp_path), "output_dir": str(tmp_path)})
     assert f"{file}/out: cannot be written" in refused(**given | {"output_dir": f"{file}/out"})
     torch.save({"other.weight": torch.zeros(3)}, run / "model.pt")
     line = refused(**given)

@@ -8,6 +8,7 @@ from scripts.predict.quality import (
     DISAGREEMENT,
     EMPTY,
     LOW_CONFIDENCE,
+    SENTENCES,
     SEVERAL_PIECES,
     TOUCHES_BORDER,
     agreement_of,
@@ -101,3 +102,8 @@ def test_all_eight_views_are_different():
 
     agreement_of(crop, crop[0].numpy(), 0.5, look)
     assert len(seen) == len(set(seen)) == 8
+
+
+def test_each_flag_is_a_sentence_in_a_report():
+    assert all(SENTENCES[flag].endswith(".") for flag in (EMPTY, TOUCHES_BORDER, SEVERAL_PIECES, LOW_CONFIDENCE))
+    assert len(set(SENTENCES.values())) == len(SENTENCES) == 5
