@@ -19,9 +19,11 @@ from pydicom.encaps import encapsulate
 from custom.data import boxed_items, read_datalist
 from custom.errors import InputError, message
 from custom.reader import read_mask, read_pixels
+from custom.transforms import mask_box
 from scripts.checked import checked
 from scripts.predict import command, outputs
 from scripts.predict.command import predict
+from tests.custom.dicom.mammogram import write_mammogram
 from tests.planted import find_planted, plant
 from tests.scripts.predict.phantom import COLUMNS, INFERENCE, ROWS, SIDE, box_of, mass, write_image, write_run
 
@@ -311,3 +313,29 @@ def test_no_identifying_attribute_reaches_what_is_not_dicom(run: Path, tmp_path:
 def test_an_unknown_flag_is_refused(tmp_path: Path, as_program: Callable):
     with pytest.raises(InputError, match="--boxs: no such flag; expected one like --boxes"):
         as_program("scripts", "predict", image="a.png", output_dir=tmp_path, boxs="[1,2,3,4]")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_real_mammograms_wrapped_into_dicom(real_data: Path, tmp_path: Path):
+    run = write_small_run(tmp_path / "runs" / "small")
+    with (real_data / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))[::400]
+    for number, row in enumerate(rows):
+        image, box = real_data / row["image"], mask_box(read_mask(real_data / row["mask"])[None])
+        pixels = read_pixels(image).astype(np.uint8)
+        shape = {"Rows": pixels.shape[1], "Columns": pixels.shape[0], "PixelData": padded((255 - pixels).T.tobytes())}
+        name = f"{number}.dcm"
+        wrapped = write_mammogram(
+            tmp_path / name, mass(0, 0), "MONOCHROME1", 8, SOPInstanceUID=f"1.2.{number}", **shape
+        )
+        for source in (image, wrapped):
+            predict(str(source), str(tmp_path / "out"), list(box or ()), run_dir=str(run))
+        of_image, of_dicom = (tmp_path / "out" / source.stem for source in (image, wrapped))
+        mask = read_mask(of_dicom / f"{number}_1_mask.png")
+        np.testing.assert_array_equal(read_mask(of_image / f"{image.stem}_1_mask.png"), mask)
+        segments = segread(of_dicom / "segmentation.dcm")
+        np.testing.assert_array_equal(segments.pixel_array.reshape(mask.T.shape).T > 0, mask)
+
+
+def padded(content: bytes) -> bytes:
+    return content + bytes(len(content) % 2)
