@@ -94,15 +94,16 @@ def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) 
     """
     try:
         args = json.loads(args_file.read_text())
-    except (OSError, ValueError) as error:
+        files = list(args["config_file"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{args_file}: not a readable args file ({reason(error)}); expected that of a training: name its run folder"
         ) from error
-    for file in args["config_file"]:
+    for file in files:
         if not Path(file).is_file():
             raise InputError(f"{args_file}: its config file {file} is gone; put it back, or correct its path there")
     parser = ConfigParser()
-    parser.read_config(args["config_file"])
+    parser.read_config(files)
     parser.update({name: value for name, value in {**args, **(overrides or {})}.items() if name in parser})
     return parser
 

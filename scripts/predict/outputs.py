@@ -10,7 +10,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ import numpy as np
 from custom.dicom.algorithm import Algorithm
 from custom.dicom.report import write_report
 from custom.dicom.segmentation import write_segmentation
+from custom.errors import InputError
 from custom.files import write_if_changed
 from custom.findings import Finding
 from custom.outlines import BOX_COLOUR, draw_in_frame, draw_outlines, scaled
@@ -70,9 +71,8 @@ def write_findings(
         InputError: a file cannot be written, or the DICOM source does not allow a SEG or an SR.
     """
     names = {finding.name: _file_names(finding.name, form, probability, mammogram.file) for finding, _ in findings}
-    _clear(folder, names)
-    written = [folder / name for files in names.values() for name in files]
-    with _all_or_none(written):
+    with _all_or_none(folder, [name for files in names.values() for name in files]):
+        _clear(folder, names)
         if is_dicom(mammogram.file):
             found = [finding for finding, _ in findings]
             folder.mkdir(parents=True, exist_ok=True)
@@ -197,10 +197,16 @@ def _clear(folder: Path, names: Mapping[str, Sequence[str]]) -> None:
 
 
 @contextmanager
-def _all_or_none(files: Sequence[Path]) -> Iterator[None]:
+def _all_or_none(folder: Path, names: Sequence[str]) -> Iterator[None]:
     try:
         yield
-    except BaseException:
-        for file in files:
-            file.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            for name in names:
+                (folder / name).unlink(missing_ok=True)
+            folder.rmdir()
+        if isinstance(error, OSError):
+            raise InputError(
+                f"{folder}: cannot be written ({error.strerror}); name another --output_dir, or free this one"
+            ) from error
         raise

@@ -19,7 +19,7 @@ from pydicom.encaps import encapsulate
 from custom.data import boxed_items, read_datalist
 from custom.errors import InputError, message
 from custom.reader import read_mask, read_pixels
-from custom.transforms import mask_box
+from custom.transforms import CLAHEd, mask_box
 from scripts.checked import checked
 from scripts.predict import command, outputs
 from scripts.predict.command import predict
@@ -148,6 +148,17 @@ def test_boxes_of_one_mammogram_do_not_change_each_other(run: Path, tmp_path: Pa
         assert together.read_bytes() == alone.read_bytes()
 
 
+def test_a_mammogram_is_filtered_once_for_all_its_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    filtered = []
+    equalize = CLAHEd.__call__
+    monkeypatch.setattr(CLAHEd, "__call__", lambda self, data: filtered.append(1) or equalize(self, data))
+    run = write_run(tmp_path / "runs" / "filtered", clahe=True)
+    file = write_image(tmp_path / "a.png", mass(30, 60))
+    predict(str(file), str(tmp_path / "out"), [box_of(30, 60), box_of(20, 50), box_of(40, 70)], run_dir=str(run))
+    assert len(list((tmp_path / "out" / "a").glob("*_mask.png"))) == 3
+    assert filtered == [1]
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_repetition_changes_nothing_and_does_only_what_is_not_done(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -265,7 +276,13 @@ def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
         **given | {"run_dir": None}
     )
     assert "nowhere: no such folder; expected that of a training" in refused(**given | {"run_dir": "nowhere"})
-    assert "not a readable args file" in refused(**given | {"run_dir": str(tmp_path)})
+    for folder in (tmp_path, INFERENCE.parent):
+        assert "not a readable args file" in refused(**given | {"run_dir": str(folder)})
+    (run / "inference.json").rename(run / "kept.json")
+    args = json.loads((run / "kept.json").read_text())
+    (run / "inference.json").write_text(json.dumps(args | {"config_file": ["gone.json"]}))
+    assert "its config file gone.json is gone" in refused(**given)
+    (run / "kept.json").replace(run / "inference.json")
     assert "--boxes and --boxes_file: found neither" in refused(**given | {"boxes": None})
     assert "no box in --boxes" in refused(**given | {"boxes": []})
     assert "the box is (0.0, 0.0, 999.0, 9.0)" in refused(**given | {"boxes": [0, 0, 999, 9]})
@@ -296,7 +313,9 @@ def test_nothing_half_written_stays(run: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(outputs, "draw_overlay", full)
     given = {"image": str(file), "output_dir": str(tmp_path / "out"), "boxes": box_of(30, 60), "run_dir": str(run)}
     assert refused(**given) == "the disk is full"
-    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["predictions.csv"]
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["predictions.csv"]
+    (tmp_path / "out" / "a").write_text("a file where the folder should be")
+    assert refused(**given).startswith(f"{tmp_path / 'out' / 'a'}: cannot be written")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
