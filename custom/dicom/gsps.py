@@ -9,16 +9,12 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
 from custom.dicom.source import kind_name
 from custom.errors import InputError, reason
 from custom.reader import quiet_pydicom
 from custom.transforms.crop import Box
-
-# Every error that pydicom raises about a damaged file.
-_DAMAGED = (OSError, InvalidDicomError, EOFError, ValueError, TypeError, AttributeError, KeyError, NotImplementedError)
 
 
 def read_boxes(file: Path) -> dict[str, list[Box]]:
@@ -52,7 +48,7 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
                 for series in state.get("ReferencedSeriesSequence") or []
                 for image in series.ReferencedImageSequence
             ]
-    except _DAMAGED as error:
+    except Exception as error:  # A broken file makes pydicom raise anything.
         raise InputError(
             f"{file}: cannot be read ({reason(error)}), expected a DICOM presentation state (GSPS); export it again"
         ) from error
@@ -93,7 +89,7 @@ def _box(file: Path, graphic: Dataset) -> Box:
     try:
         points = np.array(graphic.GraphicData, dtype=np.float64).reshape(-1, 2)
         low, high = _BOUNDS[kind](points)
-    except _DAMAGED as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise InputError(
             f"{file}: found {kind} with data that do not fit it, expected pairs of x and y as in PS3.3 C.10.5.1.2; "
             "store the presentation state again"

@@ -15,6 +15,7 @@ from custom.dicom import codes as coded
 from custom.dicom.algorithm import DESCRIPTION, MANUFACTURER, NAME, Algorithm
 from custom.dicom.identity import derived_uid, fingerprint, save, tracking_uid
 from custom.dicom.source import laterality, quiet_highdicom, read_source
+from custom.errors import InputError
 from custom.findings import Finding
 
 # Above the numbers that devices give to the series of a study.
@@ -35,9 +36,15 @@ def write_segmentation(source: Path, findings: Sequence[Finding], file: Path, al
         algorithm: what made the findings.
 
     Raises:
-        InputError: the source cannot be read or has no UIDs, or the file cannot be written.
+        InputError: the source cannot be read, has no UIDs or is of another size, or the file cannot be written.
     """
     image = read_source(source)
+    columns, rows = findings[0].mask.shape
+    if (image.get("Columns"), image.get("Rows")) != (columns, rows):
+        raise InputError(
+            f"{source}: its header tells another size than {columns} columns x {rows} rows, expected that of the masks; "
+            "name the mammogram that they were made from"
+        )
     mark = fingerprint(image, algorithm, findings)
     # DICOM's pixels are rows of columns, ours are `(X, Y)`.
     masks = np.stack([finding.mask.T for finding in findings], axis=-1)
