@@ -42,7 +42,7 @@ def write_segmentation(source: Path, findings: Sequence[Finding], file: Path, al
     columns, rows = findings[0].mask.shape
     if (image.get("Columns"), image.get("Rows")) != (columns, rows):
         raise InputError(
-            f"{source}: its header tells another size than {columns} columns x {rows} rows, expected that of the masks; "
+            f"{source}: its header tells another size than {columns} columns x {rows} rows, expected the masks'; "
             "name the mammogram that they were made from"
         )
     mark = fingerprint(image, algorithm, findings)
