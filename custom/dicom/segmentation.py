@@ -26,8 +26,9 @@ def write_segmentation(source: Path, findings: Sequence[Finding], file: Path, al
     """Write the masks of one mammogram as a binary SEG in the frame of that mammogram: one segment for each finding.
 
     Segment `n` is finding `n`, counted from 1, with its tracking identifier and UID; that of an empty mask is empty.
-    Masks may overlap each other. Of the source it holds what `read_source` names, and no more. The UIDs come from the
-    content, see `custom.dicom.identity`; a file that holds the same result already is left as it is.
+    Masks may overlap each other. Of the source it holds what `read_source` names, and no more; a finding's name goes
+    in as its tracking identifier. The UIDs come from the content, see `custom.dicom.identity`; a file that holds the
+    same result already is left as it is.
 
     Args:
         source: the mammogram, DICOM, one grey frame.

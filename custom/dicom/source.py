@@ -85,10 +85,9 @@ def read_source(file: Path) -> Dataset:
                 "refers to it; export the image from the PACS again"
             )
     if source.SOPClassUID not in _KINDS:
-        found = kind_name(source.SOPClassUID)
         raise InputError(
-            f"{file}: found {found}, expected a kind that a mammogram can have, such as {_KINDS[0].name}; export the "
-            "mammogram itself"
+            f"{file}: found {kind_name(source.SOPClassUID)}, expected a kind that a mammogram can have, such as "
+            f"{_KINDS[0].name}; export the mammogram itself"
         )
     return source
 
