@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
 from custom.dicom.source import kind_name
 from custom.errors import InputError, reason
 from custom.reader import quiet_pydicom
 from custom.transforms.crop import Box
-
-# Every error that pydicom raises about a damaged file.
-_DAMAGED = (OSError, InvalidDicomError, EOFError, ValueError, TypeError, AttributeError, KeyError, NotImplementedError)
 
 
 def read_boxes(file: Path) -> dict[str, list[Box]]:
@@ -44,15 +41,8 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
     """
     try:
         with quiet_pydicom():
-            state = pydicom.dcmread(file)
-            kind = str(state.get("SOPClassUID"))
-            annotations = list(state.get("GraphicAnnotationSequence") or [])
-            shown = [
-                image.ReferencedSOPInstanceUID
-                for series in state.get("ReferencedSeriesSequence") or []
-                for image in series.ReferencedImageSequence
-            ]
-    except _DAMAGED as error:
+            kind, graphics = _parse(pydicom.dcmread(file))
+    except Exception as error:  # A broken file makes pydicom raise anything.
         raise InputError(
             f"{file}: cannot be read ({reason(error)}), expected a DICOM presentation state (GSPS); export it again"
         ) from error
@@ -62,12 +52,10 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
             "marks as GSPS"
         )
     boxes: dict[str, list[Box]] = defaultdict(list)
-    for annotation in annotations:
-        images = [image.ReferencedSOPInstanceUID for image in annotation.get("ReferencedImageSequence") or []] or shown
-        for graphic in annotation.get("GraphicObjectSequence") or []:
-            box = _box(file, graphic)
-            for image in images:
-                boxes[str(image)].append(box)
+    for graphic in graphics:
+        box = _box(file, graphic)
+        for image in graphic.images:
+            boxes[image].append(box)
     if not boxes:
         raise InputError(
             f"{file}: found no graphic annotation of an image, expected a closed line, a circle or an ellipse around "
@@ -76,24 +64,51 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
     return dict(boxes)
 
 
-def _box(file: Path, graphic: Dataset) -> Box:
-    units, kind = graphic.get("GraphicAnnotationUnits"), graphic.get("GraphicType")
-    if units != "PIXEL":
-        found = units if units in ("DISPLAY", "MATRIX") else "unknown units"
+class _Graphic(NamedTuple):
+    """A graphic object, with the SOP Instance UIDs of its images."""
+
+    images: list[str]
+    kind: str
+    units: str
+    data: list[float]
+
+
+def _parse(state: Dataset) -> tuple[str, list[_Graphic]]:
+    """The kind of file, and its graphics."""
+    shown = [image for series in state.get("ReferencedSeriesSequence") or [] for image in _images(series)]
+    return str(state.get("SOPClassUID")), [
+        _Graphic(
+            _images(annotation) or shown,
+            str(graphic.GraphicType),
+            str(graphic.GraphicAnnotationUnits),
+            list(map(float, graphic.GraphicData)),
+        )
+        for annotation in state.get("GraphicAnnotationSequence") or []
+        for graphic in annotation.get("GraphicObjectSequence") or []
+    ]
+
+
+def _images(item: Dataset) -> list[str]:
+    return [str(image.ReferencedSOPInstanceUID) for image in item.get("ReferencedImageSequence") or []]
+
+
+def _box(file: Path, graphic: _Graphic) -> Box:
+    if graphic.units != "PIXEL":
+        found = graphic.units if graphic.units in ("DISPLAY", "MATRIX") else "unknown units"
         raise InputError(
             f"{file}: found a graphic in units of {found}, expected PIXEL: any other place depends on the screen that "
             "it was drawn on; tie the mark to the image or give its box with --boxes"
         )
+    kind = graphic.kind
     if kind not in _BOUNDS:
-        found = kind if kind in ("POINT", "RECTANGLE", "MULTILINE") else "an unknown graphic"
+        found = kind if kind == "POINT" else "an unknown graphic"
         raise InputError(
             f"{file}: found {found}, expected one of {', '.join(_BOUNDS)}: anything else tells no size of the mass; "
             "draw its bounds or give its box with --boxes"
         )
     try:
-        points = np.array(graphic.GraphicData, dtype=np.float64).reshape(-1, 2)
-        low, high = _BOUNDS[kind](points)
-    except _DAMAGED as error:
+        low, high = _BOUNDS[kind](np.array(graphic.data).reshape(-1, 2))
+    except (IndexError, ValueError) as error:
         raise InputError(
             f"{file}: found {kind} with data that do not fit it, expected pairs of x and y as in PS3.3 C.10.5.1.2; "
             "store the presentation state again"

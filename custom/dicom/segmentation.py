@@ -15,6 +15,7 @@ from custom.dicom import codes as coded
 from custom.dicom.algorithm import DESCRIPTION, MANUFACTURER, NAME, Algorithm
 from custom.dicom.identity import derived_uid, fingerprint, save, tracking_uid
 from custom.dicom.source import laterality, quiet_highdicom, read_source
+from custom.errors import InputError
 from custom.findings import Finding
 
 # Above the numbers that devices give to the series of a study.
@@ -25,8 +26,9 @@ def write_segmentation(source: Path, findings: Sequence[Finding], file: Path, al
     """Write the masks of one mammogram as a binary SEG in the frame of that mammogram: one segment for each finding.
 
     Segment `n` is finding `n`, counted from 1, with its tracking identifier and UID; that of an empty mask is empty.
-    Masks may overlap each other. Of the source it holds what `read_source` names, and no more. The UIDs come from the
-    content, see `custom.dicom.identity`; a file that holds the same result already is left as it is.
+    Masks may overlap each other. Of the source it holds what `read_source` names, and no more; a finding's name goes
+    in as its tracking identifier. The UIDs come from the content, see `custom.dicom.identity`; a file that holds the
+    same result already is left as it is.
 
     Args:
         source: the mammogram, DICOM, one grey frame.
@@ -35,9 +37,15 @@ def write_segmentation(source: Path, findings: Sequence[Finding], file: Path, al
         algorithm: what made the findings.
 
     Raises:
-        InputError: the source cannot be read or has no UIDs, or the file cannot be written.
+        InputError: the source cannot be read, has no UIDs or is of another size, or the file cannot be written.
     """
     image = read_source(source)
+    columns, rows = findings[0].mask.shape
+    if (image.get("Columns"), image.get("Rows")) != (columns, rows):
+        raise InputError(
+            f"{source}: its header tells another size than {columns} columns x {rows} rows, expected the masks'; "
+            "name the mammogram that they were made from"
+        )
     mark = fingerprint(image, algorithm, findings)
     # DICOM's pixels are rows of columns, ours are `(X, Y)`.
     masks = np.stack([finding.mask.T for finding in findings], axis=-1)

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pydicom
+from monai.utils import ensure_tuple
 from pydicom import uid
+from pydicom.config import RAISE
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, TM, validate_value
 
 from custom.errors import InputError, reason
 from custom.reader import quiet_pydicom
@@ -30,18 +31,8 @@ _PATIENT_AND_STUDY = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-# What the pixels are, and how the texts above are to be read.
-_IMAGE = (
-    "SpecificCharacterSet",
-    "Modality",
-    "Rows",
-    "Columns",
-    "ImageLaterality",
-    "Laterality",
-    "LossyImageCompression",
-    "LossyImageCompressionRatio",
-    "LossyImageCompressionMethod",
-)
+_IMAGE = ("SpecificCharacterSet", "Rows", "Columns", "ImageLaterality", "Laterality")
+_LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 # Kinds of files that hold one projection, without a frame of reference.
 _KINDS = (
     uid.DigitalMammographyXRayImageStorageForPresentation,
@@ -53,6 +44,7 @@ _KINDS = (
 )
 _DATES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
 _SEXES = ("M", "F", "O")
+_UID = re.compile(r"[0-9.]{1,64}")
 _DIRECTIONS = re.compile(r"[APRLHF]{1,3}")
 
 
@@ -62,8 +54,8 @@ def read_source(file: Path) -> Dataset:
     Of what may identify a patient, it holds the four UIDs that a reference is made of, and the name, ID, birth date
     and sex of the patient, and the date, time, ID, accession number and referring physician of the study. The standard
     requires these, so that a PACS files the result with its image. They are empty where the source does not have them
-    or holds what the standard forbids. Of the pixels it holds their number and the breast that they show. Spacing is
-    left to the image: highdicom writes it in a way that it refuses to read where there is no slice thickness.
+    or holds what the standard forbids. Of the pixels it holds their number, their losses and the breast that they show.
+    Spacing is left to the image: highdicom writes it so that it refuses to read it where there is no slice thickness.
 
     Raises:
         InputError: not a DICOM file, not of a kind that a mammogram can have, or without one of the UIDs.
@@ -72,7 +64,8 @@ def read_source(file: Path) -> Dataset:
         with quiet_pydicom():
             found = pydicom.dcmread(file, stop_before_pixels=True, force=True)
             source = Dataset()
-            for keyword in (*_REFERENCE, *_IMAGE):
+            lossy = _LOSSY if _is_lossy(found) else ()
+            for keyword in (*_REFERENCE, *_IMAGE, *lossy):
                 if found.get(keyword):
                     source[keyword] = found[keyword]
             for keyword in _PATIENT_AND_STUDY:
@@ -81,21 +74,20 @@ def read_source(file: Path) -> Dataset:
             # The names of findings may hold any letter.
             source.SpecificCharacterSet = "ISO_IR 192"
             source.PatientOrientation = _orientation(found.get("PatientOrientation"))
-    except (OSError, InvalidDicomError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+    except Exception as error:  # A broken header makes pydicom raise anything.
         raise InputError(
             f"{file}: its header cannot be read ({reason(error)}); expected an intact DICOM image; export it again"
         ) from error
     for keyword in _REFERENCE:
-        if keyword not in source:
+        if not _UID.fullmatch(str(source.get(keyword))):
             raise InputError(
-                f"{file}: found no {keyword}, expected what tells this image from all others, since a result refers to "
-                "it; export the image from the PACS again"
+                f"{file}: found no proper {keyword}, expected what tells this image from all others, since a result "
+                "refers to it; export the image from the PACS again"
             )
     if source.SOPClassUID not in _KINDS:
-        found = kind_name(source.SOPClassUID)
         raise InputError(
-            f"{file}: found {found}, expected a kind that a mammogram can have, such as {_KINDS[0].name}; export the "
-            "mammogram itself"
+            f"{file}: found {kind_name(source.SOPClassUID)}, expected a kind that a mammogram can have, such as "
+            f"{_KINDS[0].name}; export the mammogram itself"
         )
     return source
 
@@ -109,6 +101,17 @@ def laterality(source: Dataset) -> str:
     """`L` or `R`; empty where the source does not say, or says both."""
     side = source.get("ImageLaterality") or source.get("Laterality") or ""
     return side if side in ("L", "R") else ""
+
+
+def _is_lossy(found: Dataset) -> bool:
+    """Whether the image went through a lossy compression, and says by how much and how: a result has to repeat it."""
+    try:
+        for keyword in _LOSSY:
+            for value in ensure_tuple(found[keyword].value):
+                validate_value(found[keyword].VR, str(value), RAISE)
+    except (KeyError, ValueError):
+        return False
+    return found.LossyImageCompression == "01"
 
 
 def _allowed(keyword: str, value: object) -> object:

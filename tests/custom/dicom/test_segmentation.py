@@ -30,6 +30,15 @@ SOURCES: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {
     "dark film": ((0, 0), {"photometric": "MONOCHROME1", "bits": 8, **FILM}),
     "unusable header": ((1, 1), {"StudyDate": "2016-10-04", "StudyTime": "noon", "PatientSex": "X"}),
     "empty header": ((1, 1), {"PatientName": None, "PatientID": None, "Modality": None}),
+    "lossy": (
+        (1, 1),
+        {
+            "LossyImageCompression": "01",
+            "LossyImageCompressionRatio": [2.5, 4],
+            "LossyImageCompressionMethod": ["ISO_10918_1", "ISO_15444_1"],
+        },
+    ),
+    "partly lossy": ((1, 1), {"LossyImageCompression": "01"}),
     "umlaut": ((1, 1), {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Zoë"}),
 }
 # What PS3.3 requires of a patient and a study, and what tells how the pixels are to be looked at.
@@ -170,13 +179,16 @@ def test_nothing_is_said_about_an_unusual_name(
 
 def test_a_source_that_nothing_can_refer_to_is_refused(tmp_path: Path) -> None:
     source = write_mammogram(tmp_path / "source.dcm", mass(), StudyInstanceUID=None)
-    with pytest.raises(InputError, match=r"source\.dcm: found no StudyInstanceUID"):
+    with pytest.raises(InputError, match=r"source\.dcm: found no proper StudyInstanceUID"):
         write_segmentation(source, [finding(mass())], tmp_path / "seg.dcm", ALGORITHM)
     (tmp_path / "text.dcm").write_text("no image at all, only some text")
     with pytest.raises(InputError, match=r"text\.dcm"):
         write_segmentation(tmp_path / "text.dcm", [finding(mass())], tmp_path / "seg.dcm", ALGORITHM)
     source = write_mammogram(tmp_path / "ct.dcm", mass(), SOPClassUID=uid.CTImageStorage)
     with pytest.raises(InputError, match=r"ct\.dcm: found CT Image Storage, expected"):
+        write_segmentation(source, [finding(mass())], tmp_path / "seg.dcm", ALGORITHM)
+    source = write_mammogram(tmp_path / "other.dcm", mass(), Rows=ROWS - 1)
+    with pytest.raises(InputError, match=r"other\.dcm: its header tells another size than 40 columns x 60 rows"):
         write_segmentation(source, [finding(mass())], tmp_path / "seg.dcm", ALGORITHM)
     assert not (tmp_path / "seg.dcm").exists()
 
