@@ -1,0 +1,80 @@
+"""The look of the report's figures of numbers."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from scipy.stats import gaussian_kde
+
+from scripts.study.cells import share
+from scripts.study.palette import BLUE, SKY
+
+SMALL, MEDIUM = 8.5, 9.5
+# More points than this are drawn as pixels, which an SVG holds in fewer bytes.
+MANY_POINTS = 300
+# With fewer different values, a violin shows a shape that nobody measured.
+LEAST_FOR_VIOLIN = 5
+LABEL_WIDTH = 12
+WIDTH = 0.85
+
+
+def new_axes(width: float = 4.6, height: float = 3.4) -> tuple[Drawing, Axes]:
+    """An empty drawing of `width` x `height` inches with one pair of axes."""
+    drawing = Drawing(figsize=(width, height), layout="constrained")
+    return drawing, drawing.subplots()
+
+
+def finish(axes: Axes, x: str, y: str, grid: Literal["both", "x", "y"] = "y") -> None:
+    """Name the axes and give them the look of all."""
+    axes.set_xlabel(x, fontsize=MEDIUM)
+    axes.set_ylabel(y, fontsize=MEDIUM)
+    axes.tick_params(labelsize=SMALL)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def legend(axes: Axes, **place: Any) -> None:
+    """The legend of the axes."""
+    axes.legend(fontsize=SMALL, frameon=False, **place)
+
+
+def draw_violins(groups: Mapping[str, Sequence[float]], x: str, y: str) -> Drawing:
+    """Each group's points, the shape of their distribution and their median; the number of points under each.
+
+    Args:
+        groups: values, at least one for each name.
+        x: what the groups are.
+        y: what the values are.
+    """
+    drawing, axes = new_axes(width=max(4.6, 0.9 + 0.75 * len(groups)))
+    rng = np.random.default_rng(0)
+    many = sum(map(len, groups.values())) > MANY_POINTS
+    for place, values in enumerate(groups.values()):
+        spread = np.zeros(len(values))
+        if len(set(values)) >= LEAST_FOR_VIOLIN:
+            # As wide as the violin is there, so that its points lie inside it.
+            density = gaussian_kde(values)(values)
+            spread = WIDTH / 2 * density / density.max()
+            bodies: Any = axes.violinplot([values], [place], widths=WIDTH, showextrema=False)["bodies"]
+            bodies[0].set(facecolor=SKY, edgecolor=BLUE, alpha=0.35)
+        across = place + 0.9 * spread * rng.uniform(-1, 1, len(values))
+        alpha = 0.35 if many else 0.6
+        axes.plot(across, values, "o", color=BLUE, markersize=3, markeredgewidth=0, alpha=alpha, rasterized=many)
+        axes.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color="black", linewidth=2)
+    labels = [f"{textwrap.fill(name, LABEL_WIDTH)}\nn = {len(values):,}" for name, values in groups.items()]
+    axes.set_xticks(range(len(groups)), labels)
+    axes.set_xlim(-0.6, len(groups) - 0.4)
+    finish(axes, x, y)
+    return drawing
+
+
+def tell_medians(groups: Mapping[str, Sequence[float]]) -> str:
+    """`.91 in 1 (n = 22), .90 in 2 (n = 59)`."""
+    medians = {name: share(float(np.median(values))) for name, values in groups.items()}
+    return ", ".join(f"{median} in {name} (n = {len(groups[name])})" for name, median in medians.items())
