@@ -33,4 +33,4 @@ def _shown(value: float, decimals: int) -> str:
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value + 0.0:.{decimals}f}"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0 turns -0.0 into 0.0
