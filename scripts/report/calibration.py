@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from custom.summary import clustered_ratio_interval
+from scripts.counting import count_lesions
 from scripts.report.blocks import Block, Figure, Figures, NotThere
-from scripts.report.drawing import SMALL, finish, legend
-from scripts.report.evaluations import count, principal, suffix, title
+from scripts.report.drawing import finish, legend_below, new_axes
+from scripts.report.evaluations import first_tests, principal, suffix, title
+from scripts.report.figures import WIDTH
 from scripts.report.run_card import evaluating_command
-from scripts.report.sources import Run, Study
+from scripts.report.sources import Row, Run, Study
 from scripts.study.cells import share
 from scripts.study.figure import COLOURS, MARKERS
 from scripts.study.palette import BLUE, GREY
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,14 @@ def calibration(run: Run) -> list[Block]:
 
 def study_calibration(study: Study) -> list[Block]:
     """One line for each arm that has the probabilities, all its seeds pooled."""
-    rows = {arm: _rows_of_arm(runs) for arm, runs in study.runs.items()}
-    rows = {arm: of_arm for arm, of_arm in rows.items() if of_arm}
+    rows = {
+        arm: of_arm
+        for arm, evaluations in first_tests(study).items()
+        if (of_arm := [row for evaluation in evaluations for row in evaluation.calibration])
+    }
     if not rows:
         return []
-    drawing = Drawing(figsize=(4.6, 4.6), layout="constrained")
-    axes = drawing.subplots()
+    drawing, axes = new_axes(height=WIDTH)
     told = []
     for number, (arm, of_arm) in enumerate(rows.items()):
         bins = pool(of_arm)
@@ -84,7 +85,7 @@ def study_calibration(study: Study) -> list[Block]:
         told.append(error)
     _diagonal(axes)
     finish(axes, "predicted probability", "share of pixels that are lesion", grid="both")
-    drawing.legend(loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False)
+    legend_below(drawing)
     caption = "Behind each arm its expected calibration error: the mean distance to the diagonal, weighted by pixels."
     alt = f"Reliability diagram of the arms; expected calibration error: {', '.join(told)}."
     return [Figures([Figure("calibration", drawing, alt, caption)])]
@@ -120,7 +121,7 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 
 
 def _figure(name: str, bins: Sequence[Bin], about: str, percent: str) -> Figure:
-    drawing = Drawing(figsize=(4.6, 4.8), layout="constrained")
+    drawing = Drawing(figsize=(WIDTH, 4.8))
     above, below = drawing.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     x, y = [part.probability for part in bins], [part.lesion for part in bins]
     label = f"{percent} interval"
@@ -131,7 +132,7 @@ def _figure(name: str, bins: Sequence[Bin], about: str, percent: str) -> Figure:
     above.plot(x, y, "-o", color=BLUE, markersize=4, label="network")
     _diagonal(above)
     finish(above, "", "share of pixels that are lesion", grid="both")
-    legend(above)
+    above.legend()
     pixels = sum(part.pixels for part in bins)
     places = [(part.low + part.high) / 2 for part in bins]
     widths = [0.92 * (part.high - part.low) for part in bins]
@@ -157,11 +158,7 @@ def _diagonal(axes: Axes) -> None:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
-def _rows_of_arm(runs: Sequence[Run]) -> list[Row]:
-    return [row for run in runs for evaluation in principal(run)[:1] for row in evaluation.calibration]
-
-
 def _count_pixels(rows: Sequence[Row]) -> str:
     pixels = sum(row["pixels"] for row in rows)
     lesions, patients = (len({row[key] for row in rows}) for key in ("lesion_id", "patient_id"))
-    return f"{pixels:,.0f} pixels in the crops of {count(lesions, 'lesion')} of {count(patients, 'patient')}"
+    return f"{pixels:,.0f} pixels in the crops of {count_lesions(lesions, patients)}"

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from custom.data import PARTS
 from custom.errors import InputError
+from scripts.counting import count
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
-from scripts.report.drawing import finish, legend, new_axes
-from scripts.report.evaluations import count, principal
+from scripts.report.drawing import finish, legend_below, new_axes
+from scripts.report.evaluations import principal
+from scripts.report.figures import WIDTH
+from scripts.report.lesions import is_known
 from scripts.report.sources import Data, Run, Study
-from scripts.report.subgroups import UNKNOWN
 from scripts.study.definition import slug
 from scripts.study.palette import BLUE, GREEN, ORANGE
 
@@ -86,14 +88,14 @@ def _datasets(source: Run | Study) -> list[Data]:
 def _distribution(data: Data, attribute: str, label: str) -> Figure | None:
     lesions = {part: data.datalist.get(part, ()) for part in PARTS}
     counted = {
-        part: Counter(value for entry in entries if (value := entry.get(attribute, "")) not in UNKNOWN)
+        part: Counter(value for entry in entries if is_known(value := entry.get(attribute)))
         for part, entries in lesions.items()
     }
     counted = {part: counter for part, counter in counted.items() if counter}
     if not counted:
         return None
     values = sorted(set().union(*counted.values()))
-    drawing, axes = new_axes(width=max(4.6, 1.4 + 0.5 * len(values)))
+    drawing, axes = new_axes(width=max(WIDTH, 1.4 + 0.5 * len(values)))
     width = 0.8 / len(counted)
     for number, (part, counter) in enumerate(counted.items()):
         colour, hatch = LOOKS[part]
@@ -103,7 +105,7 @@ def _distribution(data: Data, attribute: str, label: str) -> Figure | None:
         axes.bar(places, shares, width * 0.92, color=colour, hatch=hatch, edgecolor="white", linewidth=0, label=name)
     axes.set_xticks(range(len(values)), values)
     finish(axes, label, "share of the part's lesions, %")
-    legend(axes)
+    legend_below(drawing)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
     name, split = data.datalist["name"], data.split
     caption = f"{name}, split {split}."

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from scripts.report.blocks import Block, Figure, Figures, NotThere
-from scripts.report.drawing import SMALL, finish, legend, new_axes
+from scripts.report.drawing import finish, legend_below, new_axes
+from scripts.report.figures import HEIGHT
 from scripts.report.sources import Run, Study
 from scripts.study.cells import share
 from scripts.study.figure import COLOURS, MARKERS
@@ -20,8 +23,12 @@ QUANTITIES = {
     "dice": "Dice in the crop (1 = perfect)",
     "pixel_accuracy": "pixel accuracy in the crop (1 = perfect)",
 }
-LOOKS = {"train": ("training", BLUE, "-", "o"), "validation": ("validation", VERMILLION, "--", "s")}
-# More epochs than this, and the markers hide their line.
+PARTS = {"train": "training", "validation": "validation"}
+LOOKS: dict[str, dict[str, Any]] = {
+    "train": {"color": BLUE, "linestyle": ":", "marker": "o"},
+    "validation": {"color": VERMILLION, "linestyle": "-", "marker": "s"},
+}
+# More, and they hide their line.
 MOST_MARKERS = 30
 
 
@@ -44,29 +51,34 @@ def curves(run: Run) -> list[Block]:
 
 
 def _figure(run: Run, quantity: str) -> Figure | None:
-    lines = {part: curve for part in LOOKS if (curve := run.curves.get(f"{part}/{quantity}"))}
+    lines = {part: curve for part in PARTS if (curve := run.curves.get(f"{part}/{quantity}"))}
     if not lines:
         return None
     drawing, axes = new_axes()
     for part, curve in lines.items():
-        name, colour, style, marker = LOOKS[part]
-        shown = marker if len(curve) <= MOST_MARKERS else ""
-        axes.plot(list(curve), list(curve.values()), style, marker=shown, color=colour, markersize=4, label=name)
+        _draw(axes, curve, label=PARTS[part], **LOOKS[part])
     best = kept_epoch(run)
+    kept = ""
     if best is not None:
-        axes.axvline(best, color=GREY, linestyle=":", label=f"kept model: epoch {best}")
+        axes.axvline(best, color=GREY, linestyle="--", linewidth=1, label=f"kept model: epoch {best}")
+        kept = f" The kept model is that of epoch {best}."
     axes.locator_params(axis="x", integer=True)
     finish(axes, "epoch", QUANTITIES[quantity])
-    legend(axes)
-    what = quantity.replace("_", " ")
-    told = "; ".join(_tell(LOOKS[part][0], curve) for part, curve in lines.items())
-    kept = f" The kept model is that of epoch {best}." if best is not None else ""
-    caption = (
-        f"The {what if quantity != 'dice' else 'Dice'} of training and validation, both measured in the crop. While an "
-        "epoch trains, its network changes; the validation follows with the one that results."
-    )
-    alt = f"{what.capitalize()} over the epochs: {told}.{kept}"
-    return Figure(f"curve_of_{quantity}", drawing, alt, caption)
+    legend_below(drawing)
+    name = _name(quantity)
+    caption = f"{name} of the {' and the '.join(PARTS[part] for part in lines)}, measured in the crop."
+    if len(lines) == len(PARTS):
+        caption += " While an epoch trains, its network changes; the validation follows with the one that results."
+    told = "; ".join(_tell(PARTS[part], curve) for part, curve in lines.items())
+    return Figure(f"curve_of_{quantity}", drawing, f"{name} over the epochs: {told}.{kept}", caption)
+
+
+def _draw(axes: Axes, curve: Curve, **look: Any) -> None:
+    axes.plot(list(curve), list(curve.values()), markersize=4, markevery=-(-len(curve) // MOST_MARKERS), **look)
+
+
+def _name(quantity: str) -> str:
+    return quantity.replace("_", " ").capitalize()
 
 
 def _tell(name: str, curve: Curve) -> str:
@@ -77,39 +89,52 @@ def _tell(name: str, curve: Curve) -> str:
 
 
 def study_curves(study: Study) -> list[Block]:
-    """The validation of all arms: the mean over the seeds, and each seed as a thin line."""
+    """Training and validation of all arms: the mean over the seeds, and the validation of each seed as a thin line."""
     figures = [figure for quantity in QUANTITIES if (figure := _study_figure(study, quantity))]
     return [Figures(figures)] if figures else []
 
 
 def _study_figure(study: Study, quantity: str) -> Figure | None:
-    seeds = {
-        arm: [curve for run in runs if (curve := run.curves.get(f"validation/{quantity}"))]
-        for arm, runs in study.runs.items()
-    }
-    seeds = {arm: of_arm for arm, of_arm in seeds.items() if of_arm}
-    if not seeds:
+    arms = {arm: lines for arm, runs in study.runs.items() if (lines := _of_seeds(runs, quantity))}
+    if not arms:
         return None
-    drawing, axes = new_axes(height=3.6 + 0.12 * len(seeds))
-    ends = []
-    for number, (arm, of_arm) in enumerate(seeds.items()):
+    drawing, axes = new_axes(height=HEIGHT + 0.2 + 0.12 * len(arms))
+    several = False
+    for number, (arm, lines) in enumerate(arms.items()):
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        mean = _mean_curve(of_arm)
-        shown = marker if len(mean) <= MOST_MARKERS else ""
-        style = "-" if number < len(COLOURS) else ":"
-        axes.plot(list(mean), list(mean.values()), style, marker=shown, markersize=4, color=colour, label=arm)
-        for curve in of_arm if len(of_arm) > 1 else ():
-            axes.plot(list(curve), list(curve.values()), style, color=colour, linewidth=0.6, alpha=0.6)
-        ends.append(f"{arm} {share(mean[max(mean)])}")
+        for part, seeds in lines.items():
+            # The legend names an arm once.
+            label = arm if part == list(lines)[-1] else ""
+            thin = {} if part == "validation" else {"linewidth": 1}
+            look = {"color": colour, "linestyle": LOOKS[part]["linestyle"], "label": label, **thin}
+            _draw(axes, _mean_curve(seeds), marker=marker if part == "validation" else "", **look)
+        for curve in lines.get("validation", ()) if len(lines.get("validation", ())) > 1 else ():
+            _draw(axes, curve, color=colour, linewidth=0.6, alpha=0.6)
+            several = True
+    shown = [part for part in PARTS if any(part in lines for lines in arms.values())]
+    for part in shown:
+        axes.plot([], color=GREY, linestyle=LOOKS[part]["linestyle"], label=PARTS[part])
     axes.locator_params(axis="x", integer=True)
-    finish(axes, "epoch", f"validation: {QUANTITIES[quantity]}")
-    drawing.legend(loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False)
-    several = max(map(len, seeds.values())) > 1
-    caption = "Measured in the crop on the lesions of the validation" + (
-        "; thick: mean over the seeds, thin: each seed." if several else "; one seed an arm."
-    )
-    alt = f"{quantity.replace('_', ' ').capitalize()} of the validation at the last epoch: {', '.join(ends)}."
+    finish(axes, "epoch", QUANTITIES[quantity])
+    legend_below(drawing)
+    caption = f"{_name(quantity)} of the {' and the '.join(PARTS[part] for part in shown)}, measured in the crop"
+    caption += "; means over the seeds, and the validation of each seed as a thin line." if several else "."
+    ends = [_tell_end(arm, lines) for arm, lines in arms.items()]
+    alt = f"{_name(quantity)} of the arms at the last epoch: {'; '.join(ends)}."
     return Figure(f"curve_of_{quantity}", drawing, alt, caption)
+
+
+def _of_seeds(runs: Sequence[Run], quantity: str) -> dict[str, list[Curve]]:
+    """Of training and validation, as far as there are any, the curve of each seed."""
+    curves: dict[str, list[Curve]] = {
+        part: [curve for run in runs if (curve := run.curves.get(f"{part}/{quantity}"))] for part in PARTS
+    }
+    return {part: seeds for part, seeds in curves.items() if seeds}
+
+
+def _tell_end(arm: str, lines: Mapping[str, Sequence[Curve]]) -> str:
+    means = {part: _mean_curve(seeds) for part, seeds in lines.items()}
+    return f"{arm} {', '.join(f'{PARTS[part]} {share(mean[max(mean)])}' for part, mean in means.items())}"
 
 
 def _mean_curve(seeds: Sequence[Curve]) -> dict[int, float]:

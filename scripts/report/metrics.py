@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table, Text
-from scripts.report.drawing import MEDIUM, SMALL, draw_violins, new_axes, tell_medians
-from scripts.report.evaluations import counts, principal, suffix, title
+from scripts.report.drawing import draw_violins, new_axes, tell_medians
+from scripts.report.evaluations import principal, suffix, tested, title
 from scripts.report.run_card import evaluating_command
 from scripts.report.sources import Evaluation, Run
 from scripts.study.cells import share
@@ -56,7 +56,7 @@ def confusion(run: Run) -> list[Block]:
         confusion_figure(
             f"confusion_matrix{suffix(run, evaluation)}",
             np.array(evaluation.summary["confusion_matrix"]["counts"]),
-            f"{title(run, evaluation)}: the pixels in the crops of {counts(evaluation.summary)}",
+            f"{title(run, evaluation)}: the pixels in the crops of {tested(evaluation)}",
         )
         for evaluation in principal(run)
     ]
@@ -93,12 +93,11 @@ def _draw_confusion(matrix: np.ndarray, classes: Sequence[str]) -> Drawing:
             text = "no pixels" if part is None else f"{100 * part:.1f} %\n{matrix[row, column]:,.0f}"
             # Half of the map is too dark for black letters.
             colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=MEDIUM)
+            axes.text(column, row, text, ha="center", va="center", color=colour)
     axes.set_xticks(range(2), classes)
     axes.set_yticks(range(2), classes, rotation=90, va="center")
-    axes.set_xlabel("prediction", fontsize=MEDIUM)
-    axes.set_ylabel("truth", fontsize=MEDIUM)
-    axes.tick_params(labelsize=SMALL, length=0)
+    axes.set(xlabel="prediction", ylabel="truth")
+    axes.tick_params(length=0)
     return drawing
 
 
@@ -163,7 +162,7 @@ def _metric_table(run: Run, evaluation: Evaluation) -> Table:
         rows.append([name, *(cell or "" for cell in cells)])
     percent = _confidence(evaluation)
     caption = (
-        f"{title(run, evaluation)}: over {counts(summary)}. Interval: of the mean, from a bootstrap that draws whole "
-        "patients; none with one patient. Pooled: the pixels of all lesions counted together."
+        f"{title(run, evaluation)}: over {tested(evaluation)}. Interval: of the mean, from a bootstrap that draws "
+        "whole patients; none with one patient. Pooled: the pixels of all lesions counted together."
     )
     return Table(("metric", "mean", "sd", "median", f"{percent} interval", "pooled"), rows, caption)

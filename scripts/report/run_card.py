@@ -9,9 +9,10 @@ from typing import Any
 
 from custom.data import PARTS
 from custom.provenance import dataset_provenance
+from scripts.counting import count_lesions
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
-from scripts.report.evaluations import changed_settings, counts, principal, title
+from scripts.report.evaluations import changed_settings, principal, tested, title
 from scripts.report.sources import Evaluation, Run
 from scripts.study.cells import share
 
@@ -71,9 +72,9 @@ def _data_rows(run: Run) -> Rows:
     if run.data is not None:
         for part in PARTS:
             lesions = run.data.datalist.get(part, ())
-            summary = {"lesions": len(lesions), "patients": len({lesion["patient_id"] for lesion in lesions})}
-            rows.append((part, counts(summary) if lesions else "none"))
-    rows += [(f"evaluated on {title(run, e)}", counts(e.summary)) for e in run.evaluations]
+            patients = len({lesion["patient_id"] for lesion in lesions})
+            rows.append((part, count_lesions(len(lesions), patients) if lesions else "none"))
+    rows += [(f"evaluated on {title(run, e)}", tested(e)) for e in run.evaluations]
     rows.append(("SHA-256 of the data set's table", about.get("manifest_sha256") or ""))
     rows.append(("SHA-256 of the datalist", about.get("datalist_sha256", "")))
     return [row for row in rows if row[1]]

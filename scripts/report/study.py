@@ -8,14 +8,13 @@ import numpy as np
 
 from scripts.report.blocks import Block, Document, Figure, Figures, Table
 from scripts.report.drawing import draw_violins, tell_medians
-from scripts.report.evaluations import principal
+from scripts.report.evaluations import average_seeds, first_tests, tested
+from scripts.report.lesions import value_told
 from scripts.report.metrics import confusion_figure
-from scripts.report.sources import Evaluation, Run, Study
-from scripts.report.subgroups import ATTRIBUTES, DICE, UNKNOWN, Row, group_lesions, name_of
+from scripts.report.sources import Row, Study
+from scripts.report.subgroups import ATTRIBUTES, DICE, group_lesions
 from scripts.study.cells import share
 from scripts.study.definition import slug
-from scripts.study.outcome import Outcome
-from scripts.study.table import mean_over_seeds
 
 
 def document(study: Study) -> list[Block]:
@@ -24,8 +23,8 @@ def document(study: Study) -> list[Block]:
 
 
 def arms(study: Study) -> list[Block]:
-    """Dice of the lesions in each arm, and of each arm in each subgroup; of several tests, the one as in training."""
-    lesions = {arm: rows for arm, runs in study.runs.items() if (rows := lesions_of_arm(arm, runs))}
+    """Dice of the lesions in each arm, and of each arm in each subgroup; in the study's first test."""
+    lesions = {arm: average_seeds(arm, evaluations) for arm, evaluations in first_tests(study).items()}
     if not lesions:
         return []
     groups = {arm: [lesion["dice"] for lesion in rows] for arm, rows in lesions.items()}
@@ -33,7 +32,7 @@ def arms(study: Study) -> list[Block]:
         "dice_by_arm",
         draw_violins(groups, "arm of the study", DICE),
         f"Dice of the lesions in each arm; medians: {tell_medians(groups)}.",
-        f"Each point is a lesion, its Dice averaged over the seeds; the line is the median. {_which_test(study)}",
+        f"Each point is a lesion, its Dice averaged over the seeds; the line is the median.{_which_test(study)}",
     )
     table = _subgroup_table(lesions)
     return [Figures([figure]), *([table] if table.rows else [])]
@@ -42,34 +41,17 @@ def arms(study: Study) -> list[Block]:
 def confusions(study: Study) -> list[Block]:
     """The confusion matrix of each arm, the pixels of its seeds together."""
     figures = []
-    for arm, runs in study.runs.items():
-        summaries = [evaluation.summary for evaluation in _evaluations(runs)]
-        if summaries:
-            matrix = np.sum([summary["confusion_matrix"]["counts"] for summary in summaries], axis=0)
-            seeds = "" if len(summaries) == 1 else f", {len(summaries)} seeds together"
-            pixels = f"{arm}: pixels in the crops of {summaries[0]['lesions']:,} lesions{seeds}"
-            figures.append(confusion_figure(f"confusion_matrix_{slug(arm)}", matrix, pixels))
+    for arm, evaluations in first_tests(study).items():
+        counts = [evaluation.summary["confusion_matrix"]["counts"] for evaluation in evaluations]
+        seeds = "" if len(counts) == 1 else f", {len(counts)} seeds together"
+        pixels = f"{arm}: the pixels in the crops of {tested(evaluations[0])}{seeds}"
+        figures.append(confusion_figure(f"confusion_matrix_{slug(arm)}", np.sum(counts, axis=0), pixels))
     return [Figures(figures)] if figures else []
-
-
-def lesions_of_arm(arm: str, runs: Sequence[Run]) -> list[Row]:
-    """Each lesion with its metadata, the measures averaged over the seeds."""
-    evaluations = _evaluations(runs)
-    if not evaluations:
-        return []
-    about = {lesion["lesion_id"]: lesion for lesion in evaluations[0].lesions}
-    outcome = Outcome(arm, "", [evaluation.lesions for evaluation in evaluations], [], {}, {})
-    return [{**about[lesion["lesion_id"]], **lesion} for lesion in mean_over_seeds(outcome)]
-
-
-def _evaluations(runs: Sequence[Run]) -> list[Evaluation]:
-    """Of each seed the first that is shown in full."""
-    return [evaluation for run in runs for evaluation in principal(run)[:1]]
 
 
 def _which_test(study: Study) -> str:
     several = any(len(run.evaluations) > 1 for runs in study.runs.values() for run in runs)
-    return "Of the study's tests, the one with the settings of the training." if several else ""
+    return " Of the study's tests, the first." if several else ""
 
 
 def _subgroup_table(lesions: dict[str, list[Row]]) -> Table:
@@ -78,10 +60,12 @@ def _subgroup_table(lesions: dict[str, list[Row]]) -> Table:
     rows = []
     for attribute, label in ATTRIBUTES.items():
         of_arm = {arm: group_lesions(of_arm, attribute) for arm, of_arm in lesions.items()}
-        for value in sorted(set().union(*of_arm.values()) - set(UNKNOWN)):
+        for value in sorted(set().union(*of_arm.values())):
             members = [groups.get(value, []) for groups in of_arm.values()]
             number = [f"{len(members[0]):,}"] if same else []
-            rows.append([f"{label} {name_of(attribute, value)}", *number, *(_cell(group, same) for group in members)])
+            rows.append(
+                [f"{label} {value_told(attribute, value)}", *number, *(_cell(group, same) for group in members)]
+            )
     headings = ("group", *(("lesions",) if same else ()), *lesions)
     caption = "Mean Dice over the lesions of each group, each lesion averaged over the seeds"
     return Table(headings, rows, f"{caption}." if same else f"{caption}; in brackets the lesions.")

@@ -7,23 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from custom.summary import describe
+from scripts.counting import count
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
-from scripts.report.drawing import MANY_POINTS, SMALL, draw_violins, finish, new_axes, tell_medians
-from scripts.report.evaluations import count, counts, principal, suffix, title
+from scripts.report.drawing import MANY_POINTS, draw_violins, finish, legend_below, new_axes, tell_medians
+from scripts.report.evaluations import principal, suffix, tested, title
+from scripts.report.lesions import DIAMETER, diameter, is_known, value_told
 from scripts.report.metrics import interval
-from scripts.report.sources import Evaluation, Run
+from scripts.report.sources import Evaluation, Row, Run
 from scripts.study.cells import share
 from scripts.study.palette import BLUE, GREY, LIGHT_GREY
 
-Row = dict[str, Any]
-
 ATTRIBUTES = {"birads": "BI-RADS", "density": "ACR density", "pathology": "pathology", "view": "view"}
-SIZE = "lesion's diameter, pixels"
+SIZE = f"lesion's {DIAMETER}"
 DICE = "Dice of a lesion (1 = perfect)"
-# What prepared data sets write where the source says nothing.
-UNKNOWN = ("", "N/A")
 QUARTERS = 4
 # A running median over fewer lesions than this is noise.
 LEAST_IN_WINDOW = 10
@@ -34,7 +33,7 @@ def subgroups(run: Run) -> list[Block]:
     blocks: list[Block] = []
     for evaluation in principal(run):
         if len(principal(run)) > 1:
-            blocks.append(Text(f"On {title(run, evaluation)}: {counts(evaluation.summary)}."))
+            blocks.append(Text(f"On {title(run, evaluation)}: {tested(evaluation)}."))
         blocks.append(Figures(_figures(run, evaluation)))
         blocks.append(_table(evaluation, title(run, evaluation)))
     return blocks
@@ -44,41 +43,33 @@ def group_lesions(lesions: Sequence[Row], attribute: str) -> dict[str, list[Row]
     """The lesions by the value of an attribute, in the order of the values; those without one are left out."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for lesion in lesions:
-        if lesion[attribute] not in UNKNOWN:
+        if is_known(lesion[attribute]):
             groups[lesion[attribute]].append(lesion)
     return {name: groups[name] for name in sorted(groups)}
 
 
 def group_by_size(lesions: Sequence[Row]) -> dict[str, list[Row]]:
-    """Quarters of the lesions by diameter, each named by its smallest and largest; fewer where diameters are equal."""
-    diameters = np.array([diameter(lesion) for lesion in lesions])
+    """Quarters of the lesions by diameter, each named by its smallest and largest; fewer where diameters are equal.
+
+    The diameters are rounded to whole pixels before, so that no two quarters end in the same.
+    """
+    diameters = np.array([round(diameter(lesion)) for lesion in lesions])
     edges = np.quantile(diameters, np.arange(1, QUARTERS) / QUARTERS)
     groups: dict[str, list[Row]] = {}
     for quarter in range(QUARTERS):
         inside = np.searchsorted(edges, diameters) == quarter
         members = [lesion for lesion, is_inside in zip(lesions, inside, strict=True) if is_inside]
         if members:
-            low, high = (f"{end(map(diameter, members)):.0f}" for end in (min, max))
-            # Diameters that only differ after the point would otherwise hide each other.
-            groups.setdefault(low if low == high else f"{low} to {high}", []).extend(members)
+            low, high = diameters[inside].min(), diameters[inside].max()
+            groups[f"{low}" if low == high else f"{low} to {high}"] = members
     return groups
-
-
-def diameter(lesion: Row) -> float:
-    """Of the circle that has as many pixels as the lesion, in pixels of the source image."""
-    return 2 * float(np.sqrt(lesion["lesion_pixels"] / np.pi))
-
-
-def name_of(attribute: str, value: str) -> str:
-    """A value as it is read: `BENIGN_WITHOUT_CALLBACK` is `benign without callback`."""
-    return value.replace("_", " ").lower() if attribute == "pathology" else value
 
 
 def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
     end, lesions = suffix(run, evaluation), evaluation.lesions
     figures = []
     for attribute, label in ATTRIBUTES.items():
-        groups = {name_of(attribute, value): group for value, group in group_lesions(lesions, attribute).items()}
+        groups = {value_told(attribute, value): group for value, group in group_lesions(lesions, attribute).items()}
         if groups:
             figures.append(_violins(f"dice_by_{attribute}{end}", groups, label, len(lesions)))
     figures.append(_violins(f"dice_by_size{end}", group_by_size(lesions), SIZE, len(lesions)))
@@ -112,9 +103,9 @@ def _dice_against_size(name: str, lesions: Sequence[Row]) -> Figure:
             axes.plot(*running_median(sizes, values), style, color=colour, linewidth=2, label=f"{label}, median")
         caption += " Lines: running medians."
     axes.set_xscale("log")
-    _name_ticks(axes)
-    finish(axes, "diameter of the lesion, pixels (log scale)", DICE, grid="both")
-    drawing.legend(loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False)
+    _name_ticks(axes, sizes)
+    finish(axes, f"{SIZE} (log scale)", DICE, grid="both")
+    legend_below(drawing)
     small, large = (dice[sizes <= np.median(sizes)], dice[sizes >= np.median(sizes)])
     alt = (
         f"Dice against the lesion's diameter of {sizes.min():.0f} to {sizes.max():.0f} pixels: median "
@@ -134,12 +125,12 @@ def running_median(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     )
 
 
-def _name_ticks(axes: Any) -> None:
-    """Whole numbers at 1, 2 and 5 times the powers of ten; powers alone leave one decade with a single tick."""
+def _name_ticks(axes: Axes, sizes: np.ndarray) -> None:
+    """Whole numbers at 1, 2 and 5 times the powers of ten, or the ends where that leaves a single one."""
     low, high = axes.get_xlim()
     ticks = [step * 10**power for power in range(6) for step in (1, 2, 5) if low <= step * 10**power <= high]
     if len(ticks) < 2:
-        ticks = sorted({round(low), round((low * high) ** 0.5), round(high)})
+        ticks = sorted({round(sizes.min()), round(np.median(sizes)), round(sizes.max())})
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlim(low, high)
@@ -148,7 +139,7 @@ def _name_ticks(axes: Any) -> None:
 def _table(evaluation: Evaluation, about: str) -> Table:
     settings = evaluation.summary["settings"]
     rows = [
-        _cells(f"{label} {name_of(attribute, value) if value not in UNKNOWN else 'not known'}", group)
+        _cells(f"{label} {value_told(attribute, value)}", group)
         for attribute, label in ATTRIBUTES.items()
         for value, group in _known_first(evaluation.summary["by"][attribute])
     ]
@@ -165,9 +156,9 @@ def _table(evaluation: Evaluation, about: str) -> Table:
 
 def _known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
     """Without an attribute that no lesion has."""
-    if not set(groups) - set(UNKNOWN):
+    if not any(map(is_known, groups)):
         return []
-    return sorted(groups.items(), key=lambda item: (item[0] in UNKNOWN, item[0]))
+    return sorted(groups.items(), key=lambda item: (not is_known(item[0]), item[0]))
 
 
 def _cells(name: str, group: Row) -> list[str]:
