@@ -28,6 +28,7 @@ def test_columns_of_numbers_are_told_from_words():
         ("UNet++", ".894 ± .003 (.880 to .904)", "reference", "", "paper: 92.9 %"),
         ("2D", "< .001", "-.011 (-.013 to -.008)", "", ""),
         ("PSPNet", "151,897", "+.000", "", "paper: 1"),
+        ("LinkNet", "2.88 M", "-.013", "", ""),
     ]
     assert number_columns(rows) == [False, True, True, False, False]
     assert number_columns([]) == []
