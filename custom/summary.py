@@ -92,13 +92,29 @@ def clustered_interval(
         confidence: such as 0.95.
         seed: of the draws.
     """
+    return clustered_ratio_interval(values, np.ones(len(values)), patients, samples, confidence, seed)
+
+
+def clustered_ratio_interval(
+    parts: np.ndarray, wholes: np.ndarray, patients: Sequence[str], samples: int, confidence: float, seed: int
+) -> list[float] | None:
+    """The same of the sum of `parts` over the sum of `wholes`, such as pixels of a kind over all pixels.
+
+    Args:
+        parts: `(N,)`.
+        wholes: `(N,)`, positive.
+        patients: the patient of each pair.
+        samples: how many bootstrap samples.
+        confidence: such as 0.95.
+        seed: of the draws.
+    """
     _, index = np.unique(patients, return_inverse=True)
-    counts = np.bincount(index)
-    if len(counts) < 2:
+    sums = [np.bincount(index, weights=values) for values in (parts, wholes)]
+    if len(sums[0]) < 2:
         return None
     result = bootstrap(
-        (np.bincount(index, weights=values), counts),
-        lambda sums, sizes, axis: sums.sum(axis) / sizes.sum(axis),
+        sums,
+        lambda part, whole, axis: part.sum(axis) / whole.sum(axis),
         paired=True,
         n_resamples=samples,
         confidence_level=confidence,

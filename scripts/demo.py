@@ -1,4 +1,4 @@
-"""`demo`: the whole system on synthetic mammograms, from two raw trees to a picture of its predictions."""
+"""`demo`: the whole system on synthetic mammograms, from two raw trees to a report of its predictions."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def demo(
     run = runs / time.strftime("demo_%Y%m%d_%H%M%S")
     tested, tested_unseen = run / "evaluation" / f"cbis_ddsm_mass_{SPLIT}", run / "evaluation" / "inbreast_mass_test"
 
+    page = folder / "report.html"
+
     draw = ["scripts", "phantoms", "--image_size", IMAGE_SIZE, "--layout"]
     bundle = ["monai.bundle", "run"]
     configs = str([str(BUNDLE / "configs" / name) for name in ("train.json", "demo.json")])
@@ -61,6 +63,7 @@ def demo(
             ("Evaluating on the patients kept for the test", [*bundle, "--args_file", run / "evaluating.json"]),
             ("Evaluating on the unseen set", [*bundle, "--args_file", run / "evaluating.json", *other]),
             ("Predicting the masks of the test patients", [*bundle, "--args_file", run / "inference.json"]),
+            ("Writing a report", ["scripts", "report", "--source", run, "--output", page]),
         ]
     )
     picture = folder / "cases.png"
@@ -70,7 +73,7 @@ def demo(
     print(_line("unseen set", read_lesions(tested_unseen / "lesions.csv")))
     print(f"\nData sets    {dataset}\n             {unseen}\nRun          {run}")
     print(f"Evaluations  {tested}\n             {tested_unseen}\nMasks        {run / 'inference' / tested.name}")
-    print(f"Picture      {picture}\nCurves       tensorboard --logdir {runs}")
+    print(f"Picture      {picture}\nReport       {page}\nCurves       tensorboard --logdir {runs}")
 
 
 def compare_with_baselines(table: Path, datalist: Path) -> str:

@@ -24,6 +24,7 @@ from custom.reader import read_pixels
 from scripts.phantoms import phantoms
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.inbreast import prepare_inbreast
+from scripts.report.command import report
 
 SIZE = [160, 240]
 
@@ -128,7 +129,7 @@ def test_nothing_that_is_written_holds_what_was_planted(
     for name, split in (("cbis_ddsm", "official"), ("inbreast", "test")):
         for program in ("evaluating", "inference"):
             as_program("monai.bundle", "run", args_file=run / f"{program}.json", dataset_dir=sets[name], split=split)
-    # Once there is a report: report(source=str(run), output=str(tmp_path / "runs" / "report.html"))
+    report(source=str(run), output=str(tmp_path / "runs" / "report.html"))
     said = "".join([*capfd.readouterr(), caplog.text])
     assert "Epoch[1] Complete" in said
     assert not find_planted(said.encode())
@@ -139,8 +140,9 @@ def test_nothing_that_is_written_holds_what_was_planted(
         for file in folder.rglob("*")
         if file.is_file() and file.parent not in [folder / "images" for folder in sets.values()]
     ]
-    # Tables, datalists and args, masks and predictions, cached lesions and models, events.
-    assert {file.suffix for file in written} >= {".csv", ".json", ".png", ".pt", ".0"}
+    # Tables, datalists and args, masks and predictions, cached lesions and models, events, report and figures.
+    assert {file.suffix for file in written} >= {".csv", ".json", ".png", ".pt", ".html", ".pdf"}
+    assert any("tfevents" in file.name for file in written)
     found = {str(file.relative_to(tmp_path)): find_planted(file.read_bytes()) for file in written}
     assert not {file: values for file, values in found.items() if values}
 

@@ -16,10 +16,10 @@ from custom.files import write_if_changed
 from scripts.phantoms.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.phantoms.generate import Phantom, generate_phantom
 from scripts.phantoms.layouts import LAYOUTS
+from scripts.prepare.output import PHANTOMS
 
 T = TypeVar("T", int, str)
 
-RECORD = "phantoms.json"
 SIZE_LIMITS = (160, 8192)
 MOST_PATIENTS = 99999
 
@@ -114,7 +114,7 @@ def generate(request: Request) -> Iterator[Phantom]:
 def _claim(folder: Path, request: Request) -> None:
     """Write the record of the request into a new folder; refuse a folder that holds anything else."""
     record = json.dumps(asdict(request), indent=4) + "\n"
-    path = folder / RECORD
+    path = folder / PHANTOMS
     try:
         found = path.read_text() if path.is_file() else None
         occupied = found is None and folder.exists() and any(folder.iterdir())

@@ -22,7 +22,7 @@ from scripts.prepare.cbis_ddsm_tables import (
     Tables,
     read_tables,
 )
-from scripts.prepare.output import write_audit, write_datalists
+from scripts.prepare.output import stated_source, write_audit, write_datalists
 from scripts.prepare.splits import Parts
 from scripts.spread import spread
 
@@ -53,7 +53,7 @@ def prepare_cbis_ddsm(
     write_audit(target / "audit.csv", audit)
     write_if_changed(target / "audit_files.csv", _file_audit(index, list(outcomes.values())))
     datalists = usable_splits(official.lesions, outcomes)
-    about = {"name": NAME, "source": SOURCE, "manifest_sha256": official.sha256}
+    about = {"name": NAME, "source": stated_source(folder, SOURCE), "manifest_sha256": official.sha256}
     write_datalists(target / "datalists", about, datalists)
     print("\n".join([*account.count_statuses(audit), *account.count_reasons(audit), *account.count_splits(datalists)]))
     print(_compare(official, outcomes))

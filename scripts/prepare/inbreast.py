@@ -15,7 +15,7 @@ import numpy as np
 from custom.errors import InputError
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, write_audit, write_datalists, write_mask
+from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_mask
 from scripts.prepare.pixels import read_values
 from scripts.spread import spread
 
@@ -102,7 +102,9 @@ def prepare_inbreast(
         digest.update(f"{case.annotation.name} {outcome.digest}\n".encode())
     about = {
         "name": NAME,
-        "source": files.INNER_FOLDER + (", masses joined with spiculated regions" if join_spiculated else ""),
+        "source": stated_source(
+            release.parent, files.INNER_FOLDER + (", masses joined with spiculated regions" if join_spiculated else "")
+        ),
         "manifest_sha256": digest.hexdigest(),
         "note": NOTE,
     }

@@ -18,7 +18,7 @@ from custom.data import PARTS
 from custom.errors import InputError
 from scripts.prepare import masks, splits
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, write_audit, write_datalists, write_mask
+from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_mask
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import Row, read_content, read_table
 
@@ -70,7 +70,7 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
     write_audit(target / "audit.csv", audited)
     about = {
         "name": target.resolve().name,
-        "source": f"manifest {source.name}",
+        "source": stated_source(source.parent, f"manifest {source.name}"),
         "manifest_sha256": hashlib.sha256(content).hexdigest(),
     }
     datalists = make_splits(usable, parts)

@@ -17,6 +17,13 @@ from custom.files import write_csv, write_if_changed
 from scripts.prepare.splits import Parts
 
 UNKNOWN = "N/A"
+# What `phantoms` leaves beside the mammograms that it draws.
+PHANTOMS = "phantoms.json"
+
+
+def stated_source(folder: Path, source: str) -> str:
+    """`source` as a datalist states it, and that it is synthetic where it is, so that no result hides it."""
+    return f"synthetic mammograms in the form of {source}" if (folder / PHANTOMS).is_file() else source
 
 
 def link_image(source: Path, target: Path, copy: bool) -> None:

@@ -23,15 +23,17 @@ JPEG_QUALITY = 88
 # A drawing of thousands of dots is smaller as pixels, and a browser is faster with it.
 LARGEST_SVG = 250_000
 
+# Of a figure, in inches; one as wide as this is legible on a phone.
+WIDTH, HEIGHT = 4.6, 3.4
 STYLE: dict[Any, Any] = {
     "font.size": 9.5,
-    "axes.titlesize": 10,
+    "axes.titlesize": 9,
     "axes.labelsize": 9.5,
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
     "legend.fontsize": 9,
     "figure.titlesize": 10.5,
-    "figure.figsize": (4.6, 3.4),
+    "figure.figsize": (WIDTH, HEIGHT),
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
@@ -52,7 +54,7 @@ STYLE: dict[Any, Any] = {
 
 
 def figure_style() -> AbstractContextManager[None]:
-    """The style of all figures of a report, to draw within; 4.6 inches wide they are legible on a phone."""
+    """The style of all figures of a report, to draw within."""
     return matplotlib.rc_context(STYLE)
 
 

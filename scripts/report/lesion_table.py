@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,9 +16,12 @@ from custom.data import FILE_KEYS
 from custom.handlers.lesion_results import METADATA
 from custom.reader import read_pixels
 from scripts.case import Row, by_dice, cut_case
+from scripts.counting import count
 from scripts.picture import draw_case
 from scripts.report.blocks import Block, Lesion, LesionTable, Text
-from scripts.report.chosen import is_known, prediction_file, reference_arm, tested_alike
+from scripts.report.evaluations import average_seeds, reference_arm, tested_alike, tested_on, title
+from scripts.report.lesions import DIAMETER, LABELS, diameter, is_known, prediction_file
+from scripts.report.outlined import COLOURS
 from scripts.report.sources import Evaluation, Run, Study
 from scripts.spread import spread
 from scripts.study.definition import slug
@@ -30,14 +32,6 @@ THUMBNAILS = 2500
 # Pixels that take as long as the start of a process on each core: 200 mammograms of one million or 14 of 15 millions.
 WORTH_SPREADING = 200_000_000
 
-LABELS = {
-    "patient_id": "patient",
-    "laterality": "side",
-    "view": "view",
-    "birads": "BI-RADS",
-    "density": "density",
-    "pathology": "pathology",
-}
 FILTERS = ("laterality", "view", "birads", "density", "pathology")
 SCORES = {
     "dice": "Dice",
@@ -48,7 +42,6 @@ SCORES = {
     "dice_ellipse": "ellipse's Dice",
 }
 DECIMALS = {"hausdorff95": 1}
-DIAMETER = "diameter, pixels"
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,8 @@ def lesion_tables(run: Run) -> list[Block]:
             for row in evaluation.lesions
         }
         name = f"lesions_{slug(evaluation.name)}"
-        blocks += [Text(_told(evaluation, len(pictures))), _table(name, evaluation, measures, pictures)]
+        told = _told(title(run, evaluation), evaluation, len(pictures))
+        blocks += [Text(told), _table(name, evaluation, measures, pictures)]
     return blocks
 
 
@@ -89,20 +83,20 @@ def study_lesion_table(study: Study) -> list[Block]:
         return []
     reference = reference_arm(study)
     evaluation = tested[reference][0]
-    dices: dict[str, dict[str, list[float]]] = {arm: defaultdict(list) for arm in tested}
-    for arm, evaluations in tested.items():
-        for row in (row for of_seed in evaluations for row in of_seed.lesions):
-            dices[arm][row["lesion_id"]].append(row["dice"])
+    dices = {
+        arm: {row["lesion_id"]: row["dice"] for row in average_seeds(arm, evaluations)}
+        for arm, evaluations in tested.items()
+    }
     measures = {
         row["lesion_id"]: {
             # An arm of other folds was not tested on all of them.
-            **{arm: round(float(np.mean(of_arm.get(row["lesion_id"], math.nan))), 3) for arm, of_arm in dices.items()},
+            **{arm: round(of_arm.get(row["lesion_id"], math.nan), 3) for arm, of_arm in dices.items()},
             SCORES["dice_ellipse"]: round(row["dice_ellipse"], 3),
         }
         for row in evaluation.lesions
     }
     pictures = thumbnails(evaluation, THUMBNAILS)
-    told = f"{_told(evaluation, len(pictures))} The picture is that of {reference}."
+    told = f"{_told(tested_on(evaluation), evaluation, len(pictures))} The picture is that of {reference}."
     if len(tested[reference]) > 1:
         told += " The Dice of an arm is the mean over its seeds."
     return [Text(told), _table("lesions", evaluation, measures, pictures)]
@@ -117,11 +111,10 @@ def _table(
     lesions = []
     for row in rows:
         of_lesion = row["lesion_id"]
-        size = round(2 * math.sqrt(row["lesion_pixels"] / math.pi), 1)
-        cells = [of_lesion, *(row[key] for key in known), *measures[of_lesion].values(), size]
+        cells = [of_lesion, *(row[key] for key in known), *measures[of_lesion].values(), round(diameter(row), 1)]
         lesions.append(Lesion(cells, pictures.get(of_lesion), f"{of_lesion} with its true and its predicted outline"))
     filters = [LABELS[key] for key in known if key in FILTERS and len({row[key] for row in rows}) > 1]
-    columns = ["lesion", *(LABELS[key] for key in known), *next(iter(measures.values())), DIAMETER]
+    columns = [LABELS["lesion_id"], *(LABELS[key] for key in known), *next(iter(measures.values())), DIAMETER]
     return LesionTable(name, columns, filters, lesions)
 
 
@@ -166,13 +159,11 @@ def _thumbnail(pixels: np.ndarray, entry: Row, row: Row, prediction: Path) -> by
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), how)[1].tobytes()
 
 
-def _told(evaluation: Evaluation, pictured: int) -> str:
+def _told(about: str, evaluation: Evaluation, pictured: int) -> str:
     lesions = len(evaluation.lesions)
-    text = f"All lesions of {evaluation.name}, {lesions}. Blue: true outline; orange: predicted."
+    text = f"{about}: {'all ' if lesions > 1 else ''}{count(lesions, 'lesion')}."
     if evaluation.data is None:
-        return (
-            f"All lesions of {evaluation.name}, {lesions}. For pictures, pass the prepared data set by --dataset_dir."
-        )
+        return f"{text} For pictures, pass the prepared data set by --dataset_dir."
     if pictured < lesions:
-        text += f" {pictured} of them have a picture, those of the lowest Dice first."
-    return text
+        text += f" {pictured:,} of them have a picture, those of the lowest Dice first."
+    return f"{text} {COLOURS}"

@@ -12,13 +12,13 @@ _NUMBER = re.compile(r"[<>≤≥]? ?[+±\N{MINUS SIGN}-]?(\.?\d|∞)")
 
 
 def number_columns(rows: Sequence[Sequence[str]]) -> list[bool]:
-    """Which columns are to be read as numbers: most of their cells begin with one.
+    """Which columns are to be read as numbers: at least three in four of their cells begin with one.
 
     Args:
         rows: cells as they are shown, as many in each row.
     """
     columns = [[cell for cell in column if cell] for column in zip(*rows, strict=True)]
-    return [bool(cells) and sum(map(bool, map(_NUMBER.match, cells))) > len(cells) / 2 for cells in columns]
+    return [bool(cells) and sum(map(bool, map(_NUMBER.match, cells))) >= 0.75 * len(cells) for cells in columns]
 
 
 def shown_numbers(values: Sequence[float]) -> list[str]:
@@ -33,4 +33,4 @@ def _shown(value: float, decimals: int) -> str:
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value + 0.0:.{decimals}f}"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0 turns -0.0 into 0.0

@@ -47,6 +47,7 @@ function liven(box) {
     heading.append(button);
   }
   form.addEventListener("input", filter);
+  form.addEventListener("change", filter);
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.reset();

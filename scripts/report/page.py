@@ -13,10 +13,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from custom.errors import InputError
 from scripts.report.blocks import Block, Command, Document, Figure, Figures, LesionTable, Section, Table, Text
 from scripts.report.figures import Picture, data_uri, figure_files, show_png
 from scripts.report.markdown_page import markdown_html
 from scripts.report.numbers import number_columns, shown_numbers
+from scripts.study.output import CASES, FIGURE
 
 HERE = Path(__file__).parent
 # Shares of a figure's natural width. Below the first its letters are too small, and it scrolls in its box instead.
@@ -62,6 +64,7 @@ def render_page(title: str, sections: Sequence[Section], missing: Sequence[Missi
         version: of the bundle that made it.
 
     Raises:
+        InputError: a picture of a study is damaged.
         ValueError: two figures have the same name.
     """
     files = _Files()
@@ -121,14 +124,16 @@ class _Files:
 
     def _show_document(self, file: Path) -> Markup:
         def show(name: str) -> Picture | None:
-            png = file.with_name(name)
-            # Nothing but what lies beside the document, whatever it says.
-            if name != Path(name).name or png.suffix != ".png" or not png.is_file():
+            # Nothing else, whatever the document says.
+            if name not in (FIGURE, CASES) or not (png := file.with_name(name)).is_file():
                 return None
             for found in (png, png.with_suffix(".pdf")):
                 if found.is_file():
                     self._keep(f"{file.parent.name}_{found.name}", found.read_bytes())
-            return self._in_its_width(show_png(png.read_bytes()))
+            try:
+                return self._in_its_width(show_png(png.read_bytes()))
+            except OSError as error:
+                raise InputError(f"{png}: cannot be read as a picture ({error}); repeat the study") from error
 
         return markdown_html(file.read_text(), show)
 

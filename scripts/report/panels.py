@@ -9,30 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from scripts.case import Case, Row, by_dice, read_case, spanning
+from scripts.counting import count
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
-from scripts.report.chosen import (
-    entry_of,
-    is_known,
-    plain_evaluations,
-    prediction_file,
-    reference_arm,
-    tested_alike,
-)
+from scripts.report.evaluations import principal, reference_arm, suffix, tested_alike, title
+from scripts.report.figures import WIDTH
+from scripts.report.lesions import LABELS, entry_of, is_known, prediction_file, value_told
 from scripts.report.outlined import COLOURS, show_outlined
 from scripts.report.sources import Evaluation, Run, Study
 from scripts.study.cells import share
 from scripts.study.definition import slug
 
 SPANNING, WORST = 9, 8
-WIDTH, COLUMNS = 4.6, 3
-HEADINGS = {
-    "lesion_id": "lesion",
-    "laterality": "side",
-    "view": "view",
-    "birads": "BI-RADS",
-    "density": "density",
-    "pathology": "pathology",
-}
+COLUMNS = 3
 
 
 def prediction_panels(run: Run) -> list[Block]:
@@ -42,11 +30,14 @@ def prediction_panels(run: Run) -> list[Block]:
         NotThere: a data set is gone.
     """
     blocks: list[Block] = []
-    for number, evaluation in enumerate(plain_evaluations(run)):
+    for evaluation in principal(run):
         rows = spanning(evaluation.lesions, SPANNING)
-        told = f"{len(rows)} of {len(evaluation.lesions)} lesions, at equal steps" if len(rows) > 1 else "One lesion"
-        span = f" from the lowest Dice to the highest ({evaluation.name})" if len(rows) > 1 else f" ({evaluation.name})"
-        blocks += [Text(f"{told}{span}."), _panels(evaluation, rows, _name("case", evaluation, number))]
+        told = "one lesion"
+        if len(rows) > 1:
+            all_lesions = count(len(evaluation.lesions), "lesion")
+            told = f"{len(rows)} of {all_lesions}, at equal steps from the lowest Dice to the highest"
+        name = f"case{suffix(run, evaluation)}"
+        blocks += [Text(f"{title(run, evaluation)}: {told}."), _panels(evaluation, rows, name)]
     return blocks
 
 
@@ -59,10 +50,11 @@ def worst_cases(run: Run) -> list[Block]:
         NotThere: a data set is gone.
     """
     blocks: list[Block] = []
-    for number, evaluation in enumerate(plain_evaluations(run)):
+    for evaluation in principal(run):
         if len(evaluation.lesions) > SPANNING:
             rows = by_dice(evaluation.lesions)[:WORST]
-            blocks += [_table(evaluation, rows), _panels(evaluation, rows, _name("worst_case", evaluation, number))]
+            name = f"worst_case{suffix(run, evaluation)}"
+            blocks += [_table(run, evaluation, rows), _panels(evaluation, rows, name)]
     return blocks
 
 
@@ -83,12 +75,10 @@ def study_panels(study: Study) -> list[Block]:
     everywhere = set.intersection(*({row["lesion_id"] for row in first.lesions} for first in firsts.values()))
     common = [row for row in evaluation.lesions if row["lesion_id"] in everywhere] or evaluation.lesions
     rows = spanning(common, SPANNING)
-    told = f"{len(rows)} of {len(common)} lesions, from the lowest Dice of the reference, {reference}, to its highest."
+    told = (
+        f"{len(rows)} of {len(common):,} lesions, from the lowest Dice of the reference, {reference}, to its highest."
+    )
     return [Text(told), Figures([_arms_panel(row, evaluation, firsts) for row in rows])]
-
-
-def _name(beginning: str, evaluation: Evaluation, number: int) -> str:
-    return f"{beginning}_{slug(evaluation.name)}" if number else beginning
 
 
 def _panels(evaluation: Evaluation, rows: Sequence[Row], name: str) -> Figures:
@@ -143,27 +133,23 @@ def _arms_panel(row: Row, evaluation: Evaluation, arms: dict[str, Evaluation]) -
 
 def _tiles(number: int) -> tuple[Drawing, Sequence[Axes]]:
     rows = -(-number // COLUMNS)
-    figure = Drawing(figsize=(WIDTH, 2.15 * rows), layout="constrained")
+    figure = Drawing(figsize=(WIDTH, 2.15 * rows))
     return figure, figure.subplots(rows, COLUMNS, squeeze=False).ravel().tolist()
 
 
 def _show(
-    tile: Axes, case: Case, title: str, under: str = "", prediction: np.ndarray | None = None, truth: bool = False
+    tile: Axes, case: Case, name: str, under: str = "", prediction: np.ndarray | None = None, truth: bool = False
 ) -> None:
     show_outlined(tile, case.image, [case.truth] if truth else [], [] if prediction is None else [prediction])
-    tile.set_title(title, fontsize=9, wrap=True)
-    tile.set_xlabel(under, fontsize=9)
+    tile.set_title(name, wrap=True)
+    tile.set_xlabel(under)
 
 
 def describe(row: Row) -> str:
     """What is known of a lesion, such as ` (MLO, BI-RADS 4, density 2, malignant)`; empty where nothing is."""
-    named = {"view": "{}", "birads": "BI-RADS {}", "density": "density {}", "pathology": "{}"}
-    known = [
-        form.format(row[key].lower() if key == "pathology" else row[key])
-        for key, form in named.items()
-        if is_known(row.get(key))
-    ]
-    return f" ({', '.join(known).replace('_', ' ')})" if known else ""
+    forms = {"view": "{}", "birads": "BI-RADS {}", "density": "density {}", "pathology": "{}"}
+    known = [form.format(value_told(key, row[key])) for key, form in forms.items() if is_known(row.get(key))]
+    return f" ({', '.join(known)})" if known else ""
 
 
 def size_told(row: Row) -> str:
@@ -177,8 +163,10 @@ def _size(row: Row) -> float:
     return (row["tp"] + row["fp"]) / row["lesion_pixels"]
 
 
-def _table(evaluation: Evaluation, rows: Sequence[Row]) -> Table:
-    known = {key: heading for key, heading in HEADINGS.items() if any(is_known(row[key]) for row in rows)}
+def _table(run: Run, evaluation: Evaluation, rows: Sequence[Row]) -> Table:
+    # The patient is in the name of the lesion.
+    shown = {key: label for key, label in LABELS.items() if key != "patient_id"}
+    known = {key: label for key, label in shown.items() if any(is_known(row[key]) for row in rows)}
     cells = [
         [
             *(row[key] for key in known),
@@ -192,7 +180,7 @@ def _table(evaluation: Evaluation, rows: Sequence[Row]) -> Table:
     return Table(
         [*known.values(), *measures],
         cells,
-        f"The lowest Dice of {len(evaluation.lesions)} lesions ({evaluation.name}). Precision = what of the predicted "
-        "area is lesion; recall = what of the lesion was found. Above 1 in the last column, the prediction is too "
-        "large, below 1 too small.",
+        f"{title(run, evaluation)}: the lowest Dice of {len(evaluation.lesions):,} lesions. Precision = what of the "
+        "predicted area is lesion; recall = what of the lesion was found. Above 1 in the last column, the prediction "
+        "is too large, below 1 too small.",
     )

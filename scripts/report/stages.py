@@ -26,14 +26,15 @@ from custom.transforms import (
 )
 from scripts.case import CONTEXT, Row, by_dice
 from scripts.report.blocks import Block, Figure, Figures, NotThere
-from scripts.report.chosen import entry_of, plain_evaluations
+from scripts.report.evaluations import principal
+from scripts.report.figures import WIDTH
+from scripts.report.lesions import entry_of
 from scripts.report.outlined import show_box, shrunk
 from scripts.report.sources import Run
 from scripts.study.case_figure import show_detail
 from scripts.study.cells import share
 from scripts.study.palette import BLUE, ORANGE
 
-WIDTH = 4.6
 # Of the detail, in pixels of the mammogram: few enough to see each of them, which is what a filter of 3 pixels changes.
 DETAIL = 160
 AUGMENTED = 3
@@ -68,7 +69,7 @@ def preprocessing_stages(run: Run) -> list[Block]:
     Raises:
         NotThere: the config files of the run or the mammogram are gone.
     """
-    evaluations = plain_evaluations(run)
+    evaluations = principal(run)
     if not evaluations:
         return []
     rows = by_dice(evaluations[0].lesions)
@@ -222,7 +223,7 @@ def _frame_figure(row: Row, stages: Sequence[_Stage]) -> Figure:
     changed = any(stage.change is not None for stage in stages)
     heights = [stages[0].frame.shape[1] / stages[0].frame.shape[0], 1, *([1] if changed else [])]
     width = WIDTH / max(len(stages), 3)
-    drawing = Drawing(figsize=(WIDTH, width * sum(heights) + 0.45 + 0.3 * changed), layout="constrained")
+    drawing = Drawing(figsize=(WIDTH, width * sum(heights) + 0.45 + 0.3 * changed))
     grid = drawing.subplots(len(heights), len(stages), squeeze=False, height_ratios=heights)
     for column, stage in zip(grid.T, stages, strict=True):
         show_detail(column[0], stage.frame, stage.limits)
@@ -263,11 +264,11 @@ def _crop_figure(row: Row, steps: Sequence[Step], samples: Sequence[np.ndarray],
     first_row = len(tiles)
     tiles += [(f"augmented,\nsample {number}", sample, (0.0, 1.0)) for number, sample in enumerate(samples, start=1)]
     rows = -(-len(tiles) // 3)
-    drawing = Drawing(figsize=(WIDTH, 1.95 * rows), layout="constrained")
+    drawing = Drawing(figsize=(WIDTH, 1.95 * rows))
     places: list[Axes] = drawing.subplots(rows, 3, squeeze=False).ravel().tolist()
     for axes, (title, image, limits) in zip(places, tiles, strict=False):
         show_detail(axes, shrunk(image), limits)
-        axes.set_title(title, fontsize=9)
+        axes.set_title(title)
     for axes in places[len(tiles) :]:
         axes.axis("off")
     told = ", ".join(dict.fromkeys(RANDOM.get(type(step), type(step).__name__) for step in random))

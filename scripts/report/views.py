@@ -12,14 +12,15 @@ from custom.reader import read_mask, read_pixels
 from custom.transforms import lesion_window
 from scripts.case import CONTEXT, Row
 from scripts.report.blocks import Block, Figure, Figures
-from scripts.report.chosen import entry_of, plain_evaluations, prediction_file
+from scripts.report.evaluations import principal
+from scripts.report.figures import WIDTH
+from scripts.report.lesions import entry_of, prediction_file
 from scripts.report.outlined import COLOURS, show_box, show_outlined, shrunk
 from scripts.report.sources import Evaluation, Run
 from scripts.study.cells import share
 from scripts.study.palette import SKY
 
 VIEWS = ("CC", "MLO")
-WIDTH = 4.6
 
 # Of each view the lesions of its mammogram.
 Breast = Mapping[str, list[Row]]
@@ -33,7 +34,7 @@ def both_views(run: Run) -> list[Block]:
     Raises:
         NotThere: the data set is gone.
     """
-    for evaluation in plain_evaluations(run)[:1]:
+    for evaluation in principal(run)[:1]:
         both = _breasts(evaluation)
         single = [breast for breast in both if all(len(breast[view]) == 1 for view in VIEWS)]
         breasts = sorted(single or both, key=_mean_dice)
@@ -57,7 +58,7 @@ def _mean_dice(breast: Breast) -> float:
 
 
 def _figure(evaluation: Evaluation, breast: Breast) -> Figure:
-    drawing = Drawing(figsize=(WIDTH, 6.2), layout="constrained")
+    drawing = Drawing(figsize=(WIDTH, 6.2))
     places = drawing.add_gridspec(2, len(VIEWS), height_ratios=(1.6, 1))
     told = []
     for column, view in enumerate(VIEWS):
@@ -93,8 +94,8 @@ def _draw_view(
     for row, _ in shown:
         show_box(axes, [row[edge] for edge in BOX], scale, SKY)
     dices = [share(row["dice"]) for row, _ in shown]
-    axes.set_title(view, fontsize=9)
-    axes.set_xlabel(f"Dice {', '.join(dices)}", fontsize=9)
+    axes.set_title(view)
+    axes.set_xlabel(f"Dice {', '.join(dices)}")
     x0, y0, x1, y1 = lesion_window([shown[0][0][edge] for edge in BOX], CONTEXT, square=True)
     piece = (slice(max(x0, 0), x1), slice(max(y0, 0), y1))
     detail = drawing.add_subplot(below)

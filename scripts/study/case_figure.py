@@ -14,7 +14,8 @@ def show_detail(axes: Axes, detail: np.ndarray, limits: tuple[float, float], cap
     """A grey detail `(X, Y)` between the black and the white level of `limits`, with a caption under it."""
     axes.imshow(detail.T, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
     axes.set(xticks=[], yticks=[])
-    axes.set_xlabel(caption, fontsize=8)
+    if caption:
+        axes.set_xlabel(caption, fontsize=8)
     for spine in axes.spines.values():
         spine.set_visible(False)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from scripts.counting import count, count_lesions
+
 Row = dict[str, Any]
 
 SIGNIFICANCE_TESTS = {
@@ -33,7 +35,7 @@ def explanations(rows: Sequence[Row]) -> list[str]:
     ]
     if comparisons := sum(row["p"] is not None for row in rows):
         lines.append(
-            f"p is two-sided, of the Dice, and corrected by Holm for the {_count(comparisons, 'comparison')} of the "
+            f"p is two-sided, of the Dice, and corrected by Holm for the {count(comparisons, 'comparison')} of the "
             "study. The test takes lesions for independent, also those of one patient, and is too sure of itself where "
             "a patient has several; the interval of the difference is not. Neither knows how much another training "
             "would differ."
@@ -52,7 +54,7 @@ def count_tested(rows: Sequence[Row]) -> str | None:
     """How many lesions of how many patients were tested, in words; None where the rows differ."""
     if len({(row["lesions"], row["patients"]) for row in rows}) > 1:
         return None
-    return f"{_count(rows[0]['lesions'], 'lesion')} of {_count(rows[0]['patients'], 'patient')}"
+    return count_lesions(rows[0]["lesions"], rows[0]["patients"])
 
 
 def _seeds(rows: Sequence[Row]) -> str:
@@ -62,7 +64,3 @@ def _seeds(rows: Sequence[Row]) -> str:
     numbers = " or ".join(map(str, counts))
     one = " An arm with one seed has none." if 1 in counts else ""
     return f"Seeds of an arm: {numbers}. ± is the sd (n - 1) of their means, so it says how much trainings differ.{one}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -220,6 +220,17 @@ def test_a_repetition_writes_nothing_and_an_interruption_is_finished(tmp_path: P
     }
 
 
+def test_synthetic_data_says_so(tmp_path: Path, scheduler: str):
+    source = raw_tree(tmp_path / "raw", patients=5)
+    prepare(source, tmp_path / "out", scheduler)
+    (source / "phantoms.json").unlink()
+    prepare(source, tmp_path / "real", scheduler)
+    datalists = (tmp_path / folder / "datalists" / "patient.json" for folder in ("out", "real"))
+    synthetic, real = (json.loads(datalist.read_text())["source"] for datalist in datalists)
+    assert synthetic == f"synthetic mammograms in the form of {real}"
+    assert "Cancer Imaging Archive" in real
+
+
 def test_links_and_copies(tmp_path: Path, scheduler: str):
     source = raw_tree(tmp_path / "raw", patients=1)
     for copy in (False, True):

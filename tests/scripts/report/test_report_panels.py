@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from scripts.report.blocks import Figure, Figures, NotThere, Table
-from scripts.report.chosen import entry_of
+from scripts.report.lesions import entry_of
 from scripts.report.panels import prediction_panels, study_panels, worst_cases
 from scripts.report.sources import read_run
 from scripts.study.palette import BLUE, ORANGE

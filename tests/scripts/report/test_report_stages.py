@@ -9,7 +9,7 @@ from monai.transforms import Compose
 
 from custom.data import lesion_items
 from scripts.report.blocks import Figures, NotThere
-from scripts.report.chosen import entry_of
+from scripts.report.lesions import entry_of
 from scripts.report.stages import Steps, augmented, preprocessing_stages, read_chain
 from tests.conftest import ROOT, TRAIN
 from tests.scripts.report.pictured_run import made_run

@@ -49,3 +49,4 @@ def test_the_same_study_gives_the_same_bytes(tmp_path: Path):
     assert found[0]["table.csv"] == b"arm,dice\na,0.5\n"
     assert found[0]["table.md"] == b"# Page\n"
     assert found[0]["figure.png"].startswith(b"\x89PNG")
+    assert found[0]["figure.pdf"].startswith(b"%PDF")

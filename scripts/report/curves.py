@@ -1,0 +1,143 @@
+"""Training and validation over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from scripts.report.blocks import Block, Figure, Figures, NotThere
+from scripts.report.drawing import finish, legend_below, new_axes
+from scripts.report.figures import HEIGHT
+from scripts.report.sources import Run, Study
+from scripts.study.cells import share
+from scripts.study.figure import COLOURS, MARKERS
+from scripts.study.palette import BLUE, GREY, VERMILLION
+
+Curve = Mapping[int, float]
+
+QUANTITIES = {
+    "loss": "loss, mean over the lesions",
+    "dice": "Dice in the crop (1 = perfect)",
+    "pixel_accuracy": "pixel accuracy in the crop (1 = perfect)",
+}
+PARTS = {"train": "training", "validation": "validation"}
+LOOKS: dict[str, dict[str, Any]] = {
+    "train": {"color": BLUE, "linestyle": ":", "marker": "o"},
+    "validation": {"color": VERMILLION, "linestyle": "-", "marker": "s"},
+}
+# More, and they hide their line.
+MOST_MARKERS = 30
+
+
+def kept_epoch(run: Run) -> int | None:
+    """The epoch whose model was kept: the first of those with the highest Dice of the validation."""
+    dice = run.curves.get("validation/dice", {})
+    return max(dice, key=lambda epoch: (dice[epoch], -epoch), default=None)
+
+
+def curves(run: Run) -> list[Block]:
+    """Loss, Dice and pixel accuracy of training and validation.
+
+    Raises:
+        NotThere: the run has no events.
+    """
+    figures = [figure for quantity in QUANTITIES if (figure := _figure(run, quantity))]
+    if not figures:
+        raise NotThere("The run's folder has no TensorBoard events (events.out.tfevents…); copy them into it.")
+    return [Figures(figures)]
+
+
+def _figure(run: Run, quantity: str) -> Figure | None:
+    lines = {part: curve for part in PARTS if (curve := run.curves.get(f"{part}/{quantity}"))}
+    if not lines:
+        return None
+    drawing, axes = new_axes()
+    for part, curve in lines.items():
+        _draw(axes, curve, label=PARTS[part], **LOOKS[part])
+    best = kept_epoch(run)
+    kept = ""
+    if best is not None:
+        axes.axvline(best, color=GREY, linestyle="--", linewidth=1, label=f"kept model: epoch {best}")
+        kept = f" The kept model is that of epoch {best}."
+    axes.locator_params(axis="x", integer=True)
+    finish(axes, "epoch", QUANTITIES[quantity])
+    legend_below(drawing)
+    name = _name(quantity)
+    caption = f"{name} of the {' and the '.join(PARTS[part] for part in lines)}, measured in the crop."
+    if len(lines) == len(PARTS):
+        caption += " While an epoch trains, its network changes; the validation follows with the one that results."
+    told = "; ".join(_tell(PARTS[part], curve) for part, curve in lines.items())
+    return Figure(f"curve_of_{quantity}", drawing, f"{name} over the epochs: {told}.{kept}", caption)
+
+
+def _draw(axes: Axes, curve: Curve, **look: Any) -> None:
+    axes.plot(list(curve), list(curve.values()), markersize=4, markevery=-(-len(curve) // MOST_MARKERS), **look)
+
+
+def _name(quantity: str) -> str:
+    return quantity.replace("_", " ").capitalize()
+
+
+def _tell(name: str, curve: Curve) -> str:
+    first, last = min(curve), max(curve)
+    if first == last:
+        return f"{name} {share(curve[first])} at epoch {first}"
+    return f"{name} from {share(curve[first])} at epoch {first} to {share(curve[last])} at epoch {last}"
+
+
+def study_curves(study: Study) -> list[Block]:
+    """Training and validation of all arms: the mean over the seeds, and the validation of each seed as a thin line."""
+    figures = [figure for quantity in QUANTITIES if (figure := _study_figure(study, quantity))]
+    return [Figures(figures)] if figures else []
+
+
+def _study_figure(study: Study, quantity: str) -> Figure | None:
+    arms = {arm: lines for arm, runs in study.runs.items() if (lines := _of_seeds(runs, quantity))}
+    if not arms:
+        return None
+    drawing, axes = new_axes(height=HEIGHT + 0.2 + 0.12 * len(arms))
+    several = False
+    for number, (arm, lines) in enumerate(arms.items()):
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        for part, seeds in lines.items():
+            # The legend names an arm once.
+            label = arm if part == list(lines)[-1] else ""
+            thin = {} if part == "validation" else {"linewidth": 1}
+            look = {"color": colour, "linestyle": LOOKS[part]["linestyle"], "label": label, **thin}
+            _draw(axes, _mean_curve(seeds), marker=marker if part == "validation" else "", **look)
+        for curve in lines.get("validation", ()) if len(lines.get("validation", ())) > 1 else ():
+            _draw(axes, curve, color=colour, linewidth=0.6, alpha=0.6)
+            several = True
+    shown = [part for part in PARTS if any(part in lines for lines in arms.values())]
+    for part in shown:
+        axes.plot([], color=GREY, linestyle=LOOKS[part]["linestyle"], label=PARTS[part])
+    axes.locator_params(axis="x", integer=True)
+    finish(axes, "epoch", QUANTITIES[quantity])
+    legend_below(drawing)
+    caption = f"{_name(quantity)} of the {' and the '.join(PARTS[part] for part in shown)}, measured in the crop"
+    caption += "; means over the seeds, and the validation of each seed as a thin line." if several else "."
+    ends = [_tell_end(arm, lines) for arm, lines in arms.items()]
+    alt = f"{_name(quantity)} of the arms at the last epoch: {'; '.join(ends)}."
+    return Figure(f"curve_of_{quantity}", drawing, alt, caption)
+
+
+def _of_seeds(runs: Sequence[Run], quantity: str) -> dict[str, list[Curve]]:
+    """Of training and validation, as far as there are any, the curve of each seed."""
+    curves: dict[str, list[Curve]] = {
+        part: [curve for run in runs if (curve := run.curves.get(f"{part}/{quantity}"))] for part in PARTS
+    }
+    return {part: seeds for part, seeds in curves.items() if seeds}
+
+
+def _tell_end(arm: str, lines: Mapping[str, Sequence[Curve]]) -> str:
+    means = {part: _mean_curve(seeds) for part, seeds in lines.items()}
+    return f"{arm} {', '.join(f'{PARTS[part]} {share(mean[max(mean)])}' for part, mean in means.items())}"
+
+
+def _mean_curve(seeds: Sequence[Curve]) -> dict[int, float]:
+    """The mean at the epochs that all seeds have."""
+    shared = sorted(set.intersection(*(set(curve) for curve in seeds))) or sorted(seeds[0])
+    return {epoch: float(np.mean([curve[epoch] for curve in seeds if epoch in curve])) for epoch in shared}

@@ -1,0 +1,133 @@
+"""What a run was: data, network, settings, versions; and the commands that repeat it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from custom.data import PARTS
+from custom.provenance import dataset_provenance
+from scripts.counting import count_lesions
+from scripts.report.blocks import Block, Command, Table, Text
+from scripts.report.curves import kept_epoch
+from scripts.report.evaluations import changed_settings, principal, tested, title
+from scripts.report.sources import Evaluation, Run
+from scripts.study.cells import share
+
+Rows = list[tuple[str, str]]
+
+# They say where something was on one machine, which a report that is passed on must not.
+_PLACES = {"run_id", "config_file", "bundle_root", "dataset_dir", "output_dir", "cache_dir"}
+
+
+def run_card(run: Run) -> list[Block]:
+    """The run's card, then the commands that repeat its training and its principal evaluations."""
+    evaluations: Sequence[Evaluation | None] = principal(run) or [None]
+    return [
+        Table(("", "this run"), [*_data_rows(run), *_network_rows(run), *_training_rows(run), *_setting_rows(run)]),
+        Text("To train again with the same settings, under a new name:"),
+        Command(f"python -m monai.bundle run training --args_file {_place(run)}/training.json {_data_flag(run)}"),
+        Text("To evaluate again:"),
+        *(Command(evaluating_command(run, evaluation)) for evaluation in evaluations),
+    ]
+
+
+def evaluating_command(run: Run, evaluation: Evaluation | None = None) -> str:
+    """The command that repeats an evaluation, or that evaluates on the run's own data."""
+    command = f"python -m monai.bundle run evaluating --args_file {_place(run)}/evaluating.json"
+    if evaluation is None:
+        return f"{command} {_data_flag(run)}"
+    settings = evaluation.summary["settings"]
+    given = {"dataset_dir": f"data/{PurePath(settings['dataset_dir']).name}"}
+    if settings["split"] != run.args["split"]:
+        given["split"] = settings["split"]
+    given |= dict(sorted(changed_settings(run, evaluation).items()))
+    return " ".join([command, *(f"--{name} {shlex.quote(str(value))}" for name, value in given.items())])
+
+
+def _place(run: Run) -> str:
+    """The run's folder from the folder of the repository, as the documentation has it."""
+    parents = run.folder.resolve().parents
+    inside_study = (parents[1] / "table.md").is_file()
+    place = f"studies/{parents[1].name}/runs/{run.name}" if inside_study else f"runs/{run.name}"
+    return shlex.quote(place)
+
+
+def _data_flag(run: Run) -> str:
+    return f"--dataset_dir {shlex.quote('data/' + PurePath(run.args['dataset_dir']).name)}"
+
+
+def _data_rows(run: Run) -> Rows:
+    rows = [("run", run.name)]
+    if run.data is not None:
+        about = dataset_provenance(str(run.data.folder), run.data.split)
+    else:
+        place = (run.args["dataset_dir"], run.args["split"])
+        summaries = [evaluation.summary for evaluation in run.evaluations]
+        same = [s for s in summaries if (s["settings"]["dataset_dir"], s["settings"]["split"]) == place]
+        about = same[0]["dataset"] if same else {"name": PurePath(place[0]).name}
+    rows += [("data set", about["name"]), ("source of the data", about.get("source", "")), ("split", run.args["split"])]
+    if run.data is not None:
+        for part in PARTS:
+            lesions = run.data.datalist.get(part, ())
+            patients = len({lesion["patient_id"] for lesion in lesions})
+            rows.append((part, count_lesions(len(lesions), patients) if lesions else "none"))
+    rows += [(f"evaluated on {title(run, e)}", tested(e)) for e in run.evaluations]
+    rows.append(("SHA-256 of the data set's table", about.get("manifest_sha256") or ""))
+    rows.append(("SHA-256 of the datalist", about.get("datalist_sha256", "")))
+    return [row for row in rows if row[1]]
+
+
+def _network_rows(run: Run) -> Rows:
+    args = run.args
+    rows = [("network", args["network_name"])]
+    if run.evaluations:
+        rows.append(("parameters", f"{run.evaluations[0].summary['parameters']:,}"))
+    filters = [
+        "artifacts removed" if args["remove_artifacts"] else "",
+        f"Wiener, window {args['wiener_window']}" if args["wiener"] else "",
+        f"CLAHE, clip limit {args['clahe_clip_limit']:g}, {_size(args['clahe_tiles'])} tiles" if args["clahe"] else "",
+    ]
+    shape = "square" if args["square"] else "as the box is"
+    rows += [
+        ("filters", "; ".join(filter(None, filters)) or "none"),
+        ("crop", f"{shape}, margin {100 * args['margin']:g} % of the box, {_size(args['image_size'])} pixels"),
+    ]
+    return rows
+
+
+def _training_rows(run: Run) -> Rows:
+    done = max(run.curves.get("train/loss", ()), default=None)
+    epochs = f"{done} of {run.args['epochs']}" if done else str(run.args["epochs"])
+    rows = [("seed", str(run.args["seed"])), ("epochs", epochs)]
+    best = kept_epoch(run)
+    if best is not None:
+        dice = share(run.curves["validation/dice"][best])
+        rows.append(("epoch whose model was kept", f"{best}, where the Dice of the validation was highest: {dice}"))
+    return rows
+
+
+_TOLD = {
+    *("split", "network_name", "remove_artifacts", "wiener", "wiener_window", "clahe", "clahe_clip_limit"),
+    *("clahe_tiles", "square", "margin", "image_size", "seed", "epochs"),
+}
+
+
+def _setting_rows(run: Run) -> Rows:
+    """Every other setting by its name, so that none is kept from the reader; then the versions."""
+    rows = [(name, _portable(value)) for name, value in run.args.items() if name not in _PLACES | _TOLD]
+    if run.evaluations:
+        versions = [f"{name} {version}" for name, version in run.evaluations[0].summary["versions"].items()]
+        rows.append(("versions at the evaluation", ", ".join(versions)))
+    return rows
+
+
+def _portable(value: Any) -> str:
+    """A setting as text; of an absolute path its last part."""
+    return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else str(value)
+
+
+def _size(pair: list[int]) -> str:
+    return f"{pair[0]} x {pair[1]}"
