@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from custom.errors import InputError
 from custom.handlers import read_lesions
 from scripts.drawing import SETTINGS
 from scripts.prepare.manifest import prepare_manifest
@@ -119,6 +120,28 @@ def test_a_run_whose_data_are_gone(tmp_path: Path, own_dataset: Path):
     assert all("--dataset_dir" in reason for reason in lacking(page).values())
     report(str(run), str(page), dataset_dir=str(tmp_path / "moved"))
     assert titles(page) == RUN
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "found"),
+    [
+        ("training.json", '"seed"', '"sowing"', "seed not found"),
+        ("training.json", "{", "[", "not a readable JSON file"),
+        ("evaluation/{name}/summary.json", '"by"', '"of"', "by not found"),
+        ("evaluation/{name}/lesions.csv", "dice,", "score,", "dice not found"),
+        ("evaluation/{name}/lesions.csv", "0.", "zero", "its tables cannot be read"),
+    ],
+)
+def test_a_damaged_file_makes_no_page(tmp_path: Path, dataset: Path, file: str, before: str, after: str, found: str):
+    run = whole_run(tmp_path / "run", dataset)
+    (evaluation,) = (run / "evaluation").iterdir()
+    damaged = run / file.format(name=evaluation.name)
+    damaged.write_text(damaged.read_text().replace(before, after, 1))
+    with pytest.raises(InputError, match=found) as error:
+        report(str(run), str(tmp_path / "page.html"))
+    assert str(damaged.parent) in str(error.value)
+    assert not (tmp_path / "page.html").exists()
+    assert not (tmp_path / "figures").exists()
 
 
 def write_study(folder: Path, dataset: Path) -> Path:
