@@ -98,7 +98,7 @@ def first_tests(study: Study) -> dict[str, list[Evaluation]]:
     return {arm: of_arm for arm, of_arm in evaluations.items() if of_arm}
 
 
-def tested_alike(study: Study) -> dict[str, list[Evaluation]]:
+def comparable_tests(study: Study) -> dict[str, list[Evaluation]]:
     """`first_tests` without the arms that were tested on other mammograms than the reference.
 
     Empty for a study without runs.

@@ -19,7 +19,7 @@ from scripts.case import Row, by_dice, cut_case
 from scripts.counting import count
 from scripts.picture import draw_case
 from scripts.report.blocks import Block, Lesion, LesionTable, Text
-from scripts.report.evaluations import average_seeds, reference_arm, tested_alike, tested_on, title
+from scripts.report.evaluations import average_seeds, comparable_tests, reference_arm, tested_on, title
 from scripts.report.lesions import DIAMETER, LABELS, diameter, is_known, prediction_file
 from scripts.report.outlined import COLOURS
 from scripts.report.sources import Evaluation, Run, Study
@@ -78,7 +78,7 @@ def study_lesion_table(study: Study) -> list[Block]:
     Raises:
         NotThere: the runs of the reference are gone.
     """
-    tested = tested_alike(study)
+    tested = comparable_tests(study)
     if not tested:
         return []
     reference = reference_arm(study)

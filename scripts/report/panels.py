@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 from scripts.case import Case, Row, by_dice, read_case, spanning
 from scripts.counting import count
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
-from scripts.report.evaluations import principal, reference_arm, suffix, tested_alike, title
+from scripts.report.evaluations import comparable_tests, principal, reference_arm, suffix, title
 from scripts.report.figures import WIDTH
 from scripts.report.lesions import LABELS, entry_of, is_known, prediction_file, value_told
 from scripts.report.outlined import COLOURS, show_outlined
@@ -66,7 +66,7 @@ def study_panels(study: Study) -> list[Block]:
     Raises:
         NotThere: the data set is gone.
     """
-    tested = tested_alike(study)
+    tested = comparable_tests(study)
     if not tested:
         return []
     reference = reference_arm(study)

@@ -13,11 +13,25 @@ from typing import Any
 from custom.data import PARTS, datalist_file, located, read_json
 from custom.errors import InputError
 from custom.handlers import read_lesions
+from custom.handlers.lesion_results import BOX, METADATA
 from scripts.curves import read_curves
 from scripts.study.definition import slug
 from scripts.study.record import RECORD
 
 Row = dict[str, Any]
+
+_OF_A_RUN = {
+    *("dataset_dir", "split", "seed", "epochs", "network_name", "image_size", "margin", "square"),
+    *("remove_artifacts", "wiener", "wiener_window", "clahe", "clahe_clip_limit", "clahe_tiles"),
+}
+_OF_A_SUMMARY = {
+    *("lesions", "patients", "per_lesion", "pooled", "confusion_matrix", "by"),
+    *("parameters", "dataset", "settings", "versions"),
+}
+_OF_A_LESION = {
+    *("lesion_id", *METADATA, *BOX, "lesion_pixels", "tp", "fp", "fn", "tn"),
+    *("dice", "jaccard", "precision", "recall", "hausdorff95", "dice_ellipse", "dice_all_foreground"),
+}
 
 
 @dataclass(frozen=True)
@@ -133,7 +147,7 @@ def read_source(folder: Path, dataset_dirs: Sequence[Path]) -> Run | Study:
 
 def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> Study:
     """See `read_source`."""
-    arms = _read_json(folder / RECORD)["arms"] if (folder / RECORD).is_file() else ()
+    arms = _read_json(folder / RECORD, {"arms"})["arms"] if (folder / RECORD).is_file() else ()
     seeds: dict[str, dict[int, Path]] = {arm: {} for arm in arms}
     for run in (folder / "runs").glob("*/training.json"):
         name, _, seed = run.parent.name.rpartition("_seed")
@@ -147,7 +161,7 @@ def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> Study:
 
 def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
     """See `read_source`."""
-    args = _read_json(folder / "training.json")
+    args = _read_json(folder / "training.json", _OF_A_RUN)
     evaluations = [
         _read_evaluation(summary.parent, dataset_dirs) for summary in sorted(folder.glob("evaluation/*/summary.json"))
     ]
@@ -159,13 +173,14 @@ def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
 
 
 def _read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
-    summary = _read_json(folder / "summary.json")
+    summary = _read_json(folder / "summary.json", _OF_A_SUMMARY)
     table, calibration = folder / "lesions.csv", folder / "calibration.csv"
     try:
         lesions = read_lesions(table)
         bins = read_lesions(calibration) if calibration.is_file() else []
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{folder}: its tables cannot be read ({error}); evaluate again") from error
+    _check(table, lesions[0] if lesions else {}, _OF_A_LESION)
     data = _find_data(summary["settings"], summary["dataset"]["datalist_sha256"], dataset_dirs)
     return Evaluation(folder, summary, lesions, bins, data)
 
@@ -187,5 +202,15 @@ def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequenc
     return None
 
 
-def _read_json(file: Path) -> Row:
-    return read_json(file, "repeat what wrote it")
+def _read_json(file: Path, names: set[str]) -> Row:
+    content = read_json(file, "repeat what wrote it")
+    _check(file, content, names)
+    return content
+
+
+def _check(file: Path, found: Row, names: set[str]) -> None:
+    """Refuse a file of another version, or that someone changed, before anything is drawn of it."""
+    if missing := sorted(names - found.keys()):
+        raise InputError(
+            f"{file}: {', '.join(missing)} not found, expected in a file of this version; repeat what wrote it"
+        )

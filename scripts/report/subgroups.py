@@ -96,10 +96,12 @@ def _dice_against_size(name: str, lesions: Sequence[Row]) -> Figure:
     many = len(lesions) > MANY_POINTS
     points: dict[str, Any] = {"markersize": 3.5, "linestyle": "", "rasterized": many}
     axes.plot(sizes, ellipse, marker="x", color=LIGHT_GREY, label="ellipse in the box", **points)
-    axes.plot(sizes, dice, marker="o", color=BLUE, markeredgewidth=0, alpha=0.5, label="network", **points)
+    axes.plot(
+        sizes, dice, marker="o", color=BLUE, markeredgewidth=0, alpha=0.25 if many else 0.5, label="network", **points
+    )
     caption = "Each lesion twice: the network's outline, and the ellipse inscribed in its box, which needs no network."
     if len(lesions) >= 2 * LEAST_IN_WINDOW:
-        for values, colour, style, label in ((ellipse, GREY, "--", "ellipse"), (dice, BLUE, "-", "network")):
+        for values, colour, style, label in ((ellipse, GREY, "--", "ellipse"), (dice, "black", "-", "network")):
             axes.plot(*running_median(sizes, values), style, color=colour, linewidth=2, label=f"{label}, median")
         caption += " Lines: running medians."
     axes.set_xscale("log")

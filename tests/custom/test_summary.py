@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from custom.summary import clustered_interval, summarise
+from custom.summary import clustered_interval, clustered_ratio_interval, summarise
 
 
 def row(patient: str, tp: int, fp: int, fn: int, tn: int, **metadata: str) -> dict:
@@ -68,3 +68,23 @@ def test_interval_is_wider_when_the_lesions_of_a_patient_agree():
 def test_interval_does_not_change_from_run_to_run():
     values, patients = np.linspace(0, 1, 30), [str(number // 2) for number in range(30)]
     assert clustered_interval(values, patients, 500, 0.9, 3) == clustered_interval(values, patients, 500, 0.9, 3)
+
+
+def test_an_interval_of_a_ratio_draws_whole_patients():
+    rng = np.random.default_rng(5)
+    patients = [f"P{number // 3}" for number in range(30)]
+    wholes = rng.integers(1, 100, 30).astype(float)
+    parts = wholes * rng.uniform(0, 1, 30)
+    # Draw after draw, the pixels of each drawn patient; the quantiles of both agree as far as their chance allows.
+    ratios = []
+    for _ in range(4000):
+        drawn = [
+            number for choice in rng.integers(0, 10, 10) for number, name in enumerate(patients) if name == f"P{choice}"
+        ]
+        ratios.append(parts[drawn].sum() / wholes[drawn].sum())
+    found = clustered_ratio_interval(parts, wholes, patients, samples=4000, confidence=0.9, seed=0)
+    assert found == pytest.approx(np.quantile(ratios, (0.05, 0.95)), abs=0.01)
+    alone = clustered_ratio_interval(parts, wholes, [f"{n}" for n in range(30)], samples=4000, confidence=0.9, seed=0)
+    assert alone is not None
+    assert abs((alone[1] - alone[0]) - (found[1] - found[0])) > 0.01  # type: ignore[index]
+    assert clustered_ratio_interval(parts, wholes, ["P0"] * 30, 100, 0.9, 0) is None

@@ -9,16 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch.utils.tensorboard import SummaryWriter
 
 from custom.data import read_datalist
 from custom.files import write_csv
-from custom.handlers.lesion_results import BOX, METADATA
+from custom.handlers.lesion_results import BOX, METADATA, read_lesions
 from custom.metrics import lesion_scores
 from custom.provenance import dataset_provenance
 from custom.reader import read_mask
+from custom.summary import summarise
 from custom.transforms import lesion_window, mask_box
 from scripts.report.sources import Run, Study, read_run, read_source
 from tests.conftest import TRAIN, write_png
+
+# As `training.json` has them.
+SETTINGS: dict[str, Any] = {
+    **{"split": "patient", "seed": 3, "head": 4, "epochs": 2, "learning_rate": 0.002, "network_name": "unetpp"},
+    **{"remove_artifacts": False, "wiener": True, "wiener_window": 3, "clahe": True, "clahe_clip_limit": 2.0},
+    **{"clahe_tiles": [8, 8], "margin": 0.2, "square": True, "image_size": [32, 32]},
+}
+# As an evaluation adds them.
+OF_THE_TEST = {"box_displacement": 0.0, "bootstrap_samples": 50, "confidence": 0.95}
 
 Predict = Callable[[np.ndarray, int], np.ndarray]
 
@@ -37,9 +48,9 @@ def write_run(
     **settings: Any,
 ) -> Path:
     """A run folder with the evaluations `tests` of the first `lesions` of the test part of `dataset`."""
-    known = {"dataset_dir": str(dataset), "split": "patient", "seed": 3, "head": 4, "image_size": [32, 32], **settings}
+    known = {"config_file": [TRAIN], "dataset_dir": str(dataset), **SETTINGS, **settings}
     folder.mkdir(parents=True)
-    (folder / "training.json").write_text(json.dumps({"config_file": [TRAIN], **known}))
+    (folder / "training.json").write_text(json.dumps(known))
     for test in tests:
         rows = []
         for number, entry in enumerate(read_datalist(str(dataset), "patient", "test")[:lesions]):
@@ -56,10 +67,49 @@ def write_run(
                 folder / "evaluation" / test / "predictions" / f"{entry['lesion_id']}.png",
                 prediction.astype(np.uint8) * 255,
             )
-        write_csv(folder / "evaluation" / test / "lesions.csv", rows)
-        summary = {"dataset": dataset_provenance(str(dataset), "patient"), "settings": known}
-        (folder / "evaluation" / test / "summary.json").write_text(json.dumps(summary))
+        write_evaluation(folder / "evaluation" / test, dataset, rows, known | OF_THE_TEST)
     return folder
+
+
+def write_evaluation(folder: Path, dataset: Path, rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
+    """`lesions.csv` and `summary.json` of `rows`."""
+    write_csv(folder / "lesions.csv", rows)
+    about = {
+        "parameters": 340501,
+        "dataset": dataset_provenance(str(dataset), settings["split"]),
+        "settings": settings,
+        "versions": {"bundle": "0.1.0", "monai": "1.6.1"},
+    }
+    (folder / "summary.json").write_text(json.dumps(about | summarise(rows, settings["bootstrap_samples"])))
+
+
+def write_calibration(evaluation: Path, shares: dict[float, float]) -> None:
+    """`calibration.csv` with a hundred pixels of each lesion in the bin above each probability of `shares`.
+
+    Args:
+        evaluation: folder with a `lesions.csv`.
+        shares: what share of the pixels is lesion.
+    """
+    write_csv(
+        evaluation / "calibration.csv",
+        [
+            {
+                **{"lesion_id": row["lesion_id"], "patient_id": row["patient_id"]},
+                **{"probability_low": low, "probability_high": low + 0.1, "mean_probability": low + 0.05},
+                **{"pixels": 100, "lesion_share": lesion},
+            }
+            for row in read_lesions(evaluation / "lesions.csv")
+            for low, lesion in shares.items()
+        ],
+    )
+
+
+def write_curves(folder: Path, curves: dict[str, list[float]]) -> None:
+    """Events with the values of each scalar from the first epoch on."""
+    with SummaryWriter(str(folder)) as writer:
+        for tag, values in curves.items():
+            for epoch, value in enumerate(values, start=1):
+                writer.add_scalar(tag, value, epoch)
 
 
 def made_run(folder: Path, dataset: Path, **settings: Any) -> Run:

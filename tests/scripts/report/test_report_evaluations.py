@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.report.blocks import NotThere
+from scripts.report.evaluations import average_seeds, comparable_tests, first_tests, principal, suffix, title
+from tests.scripts.report.pictured_run import made_study
+from tests.scripts.report.told_run import evaluation, lesion, run_of
+
+ROWS = [lesion(0), lesion(1)]
+OWN = evaluation("small_patient", ROWS)
+ELSEWHERE = evaluation("inbreast_test", ROWS, dataset_dir="/data/inbreast", split="test")
+OFFICIAL = evaluation("a_official", ROWS, split="official")
+DISPLACED = evaluation("a_displaced", ROWS, box_displacement=0.1)
+FURTHER = evaluation("b_displaced", ROWS, box_displacement=0.3)
+OTHER_HEAD = evaluation("a_head", ROWS, head=1)
+OTHER_PLACE = evaluation("a_place", ROWS, dataset_dir="/moved/small", num_workers=7)
+
+
+def test_own_data_come_first_and_displaced_boxes_are_left_out():
+    given = run_of(DISPLACED, OTHER_HEAD, ELSEWHERE, OFFICIAL, OWN)
+    assert [found.name for found in principal(given)] == ["small_patient", "a_official", "inbreast_test"]
+    assert suffix(given, OFFICIAL) == "_a_official"
+    assert suffix(run_of(OWN, DISPLACED), OWN) == ""
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "expected"),
+    [
+        ([FURTHER, DISPLACED], [DISPLACED]),
+        ([OTHER_HEAD], [OTHER_HEAD]),
+        ([OTHER_PLACE, OWN], [OWN, OTHER_PLACE]),
+        ([], []),
+        ([evaluation(f"t{n}", ROWS, dataset_dir=f"/data/{n}") for n in range(5)], None),
+    ],
+)
+def test_what_is_shown_in_full(evaluations: list, expected: list | None):
+    assert principal(run_of(*evaluations)) == (evaluations[:3] if expected is None else expected)
+
+
+def test_a_title_names_what_is_unlike_the_training():
+    assert title(run_of(), ELSEWHERE) == "inbreast, split test"
+    assert title(run_of(), DISPLACED) == "small, split patient, box displacement 0.1"
+
+
+def test_the_seeds_of_an_arm_are_averaged():
+    other = evaluation("test", [lesion(1, 0.5), lesion(0, 0.7)])
+    (first, second) = average_seeds("arm", [OWN, other])
+    assert (first["lesion_id"], first["density"]) == ("L_0", "2")
+    assert first["dice"] == pytest.approx(0.8)
+    assert second["dice"] == pytest.approx(0.7)
+
+
+def test_the_first_test_of_a_study(tmp_path: Path, dataset: Path):
+    study = made_study(tmp_path / "study", dataset, {"off": lambda truth, _: truth, "exact": lambda truth, _: truth})
+    assert [found.name for of_arm in first_tests(study).values() for found in of_arm] == ["test", "test"]
+    study.runs["off"][0].evaluations[-1].summary["dataset"]["source"] = "another"
+    assert list(comparable_tests(study)) == ["exact"]
+    study.runs["exact"].clear()
+    assert list(first_tests(study)) == ["off"]
+    with pytest.raises(NotThere, match="The runs of the reference, exact, are gone"):
+        comparable_tests(study)
