@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import logging
@@ -239,26 +238,6 @@ def _misfit(recipe: Recipe, network: nn.Module, weights: object) -> str:
         f"expected {len(expected) - len(shared)} are missing and {len(differing)} have another size, and "
         f"{len(found) - len(shared)} others were found; expected the model of the same run as its inference.json"
     )
-
-
-@functools.cache
-def predictor_of(run_dir: str | None, identity: str) -> Predictor:
-    """The predictor of a run, built once in a process.
-
-    Args:
-        run_dir: see `read_recipe`.
-        identity: of the recipe that is meant: on another machine, or later, the folder may hold another.
-
-    Raises:
-        InputError: the folder holds another recipe, or the predictor cannot be built.
-    """
-    recipe = read_recipe(run_dir)
-    if recipe.identity != identity:
-        raise InputError(
-            f"{recipe.model}: found another model or other settings than when the prediction began; begin it again, "
-            "with the same files on all machines"
-        )
-    return Predictor(recipe)
 
 
 def _first(chain: Compose, kind: type) -> int:
