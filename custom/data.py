@@ -37,8 +37,10 @@ def datalist_file(dataset_dir: str, split: str) -> Path:
     """The datalist of `split` in a prepared data set.
 
     Raises:
-        InputError: the folder or the datalist is not there; names the splits that are.
+        InputError: no folder is given, or it or the datalist is not there; names the splits that are.
     """
+    if not dataset_dir:
+        raise InputError("--dataset_dir is missing: give it on the command line, such as --dataset_dir DIR")
     folder = Path(dataset_dir)
     if not folder.is_dir():
         raise InputError(

@@ -32,7 +32,7 @@ class Settings(TypedDict, total=False):
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
-    dataset_dir: Annotated[str, Len(1)]
+    dataset_dir: str
     split: Annotated[str, Len(1)]
     output_dir: Annotated[str, Len(1)]
     run_name: str
@@ -143,8 +143,8 @@ def check_values(settings: dict[str, Any]) -> None:
     except ValidationError as error:
         fault = error.errors()[0]
         name, found = fault["loc"][0], fault["input"]
-        if found == "" and name in ("dataset_dir", "model"):
-            raise InputError(f"--{name} is missing: give it on the command line, such as --{name} DIR") from error
+        if found == "" and name == "model":
+            raise InputError("--model is missing: give it on the command line, such as --model FILE") from error
         expected = fault["msg"].removeprefix("Input should be ")
         hint = "; on the command line write True or False" if "boolean" in expected else ""
         raise InputError(f"--{name}: found {found!r}, expected {expected}{hint}") from error

@@ -8,6 +8,7 @@ from custom.errors import report_input_errors
 from scripts.checked import checked
 from scripts.datalists import datalists
 from scripts.demo import demo
+from scripts.package import package
 from scripts.phantoms import phantoms
 from scripts.predict.command import predict
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
@@ -19,6 +20,7 @@ from scripts.study.command import study
 VERBS = {
     "datalists": checked(datalists),
     "demo": checked(demo),
+    "package": checked(package),
     "phantoms": checked(phantoms),
     "predict": checked(predict),
     "prepare": {

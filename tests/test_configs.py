@@ -11,6 +11,8 @@ import pytest
 import torch
 from conftest import ROOT
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
+from monai.inferers import Inferer
+from monai.transforms import Compose
 
 CONFIGS = ROOT / "bundle" / "configs"
 TRAIN, EVALUATE, INFERENCE, PAPER = (
@@ -78,15 +80,43 @@ def test_properties(files: list[str], kind: str, dataset: Path, model: Path, tmp
 
 @pytest.mark.parametrize("files", [[TRAIN], [INFERENCE], *([TRAIN, network] for network in NETWORKS)])
 def test_network_takes_and_gives_what_the_metadata_says(files: list[str]):
-    verify_net_in_out(
-        net_id="network_def", meta_file=str(CONFIGS / "metadata.json"), config_file=files, n=4, device="cpu"
-    )
+    verify_net_in_out(net_id="network_def", meta_file=str(CONFIGS / "metadata.json"), config_file=files, device="cpu")
 
 
 @pytest.mark.parametrize("file", NETWORKS)
 def test_a_network_file_changes_the_network_and_its_name_alone(file: str):
     assert list(load(file)) == ["network_name", "network_def"]
     assert Path(file).stem == f"network_{load(file)['network_name']}"
+
+
+LOOKED_UP = (
+    "bundle_root device network_def preprocessing inferer postprocessing",
+    "dataset dataloader evaluator handlers output_dir",
+)
+
+
+@pytest.mark.parametrize("name", " ".join(LOOKED_UP).split())
+def test_inference_has_what_other_tools_look_up(name: str):
+    assert name in load(INFERENCE)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("bundle_root", str),
+        ("device", torch.device),
+        ("network_def", torch.nn.Module),
+        ("preprocessing", Compose),
+        ("inferer", Inferer),
+        ("postprocessing", Compose),
+        ("output_dir", str),
+    ],
+)
+def test_other_tools_build_parts_of_the_inference_without_a_data_set(name: str, kind: type):
+    parser = ConfigParser()
+    parser.read_config(INFERENCE)
+    parser["bundle_root"] = str(ROOT / "bundle")
+    assert isinstance(parser.get_parsed_content(name), kind)
 
 
 def test_metadata():

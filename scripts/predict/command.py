@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -18,9 +19,10 @@ from custom.errors import InputError, find_input_error, message
 from custom.files import write_csv
 from custom.reader import is_dicom
 from scripts.predict.boxes import Request, read_requests
+from scripts.predict.engine import Engine, predictor_of
 from scripts.predict.images import Images
 from scripts.predict.outputs import Format, file_hash, is_whole, write_findings
-from scripts.predict.predictor import predictor_of, read_recipe
+from scripts.predict.predictor import read_recipe
 from scripts.spread import spread
 from scripts.study.definition import bundle_version
 
@@ -51,6 +53,7 @@ class _Order:
     run_dir: str | None
     form: Format
     probability: bool
+    engine: Engine
     model_sha256: str
     settings: dict[str, Any]
     recipe: str
@@ -64,6 +67,7 @@ def predict(
     run_dir: str | None = None,
     format: Format = "png",
     probability: bool = False,
+    engine: Engine = "torch",
     scheduler: str | None = None,
 ) -> None:
     """Outline masses in mammograms, each inside the box that is given for it.
@@ -82,6 +86,7 @@ def predict(
         run_dir: take network, weights, filters and sizes from this run; the released weights without it.
         format: of masks and probability maps: png, nii.gz or nrrd.
         probability: write probability maps as well.
+        engine: torch, or onnx for ONNX Runtime on the CPU, with a file that is exported beside the model once.
         scheduler: address of a Dask scheduler; without it many mammograms are shared among the cores of this machine.
 
     Raises:
@@ -95,7 +100,9 @@ def predict(
     requests = read_requests(images, boxes, table)
     _check_writable(output)
     run = None if run_dir is None else str(Path(run_dir).resolve())
-    order = _Order(output.resolve(), run, format, probability, recipe.model_sha256, recipe.settings, recipe.identity)
+    order = _Order(
+        output.resolve(), run, format, probability, engine, recipe.model_sha256, recipe.settings, recipe.identity
+    )
     by_file: dict[Path, list[Request]] = defaultdict(list)
     for request in requests:
         if request.file and not request.fault:
@@ -107,6 +114,8 @@ def predict(
     ]
     done = {job.folder: rows for job in jobs if (rows := _finished(order, job))}
     left = [job for job in jobs if job.folder not in done]
+    if left and engine == "onnx":
+        predictor_of(run, recipe.identity, engine)  # exports, so that the processes find the file
     done |= zip((job.folder for job in left), _predict_all(order, left, scheduler), strict=True)
     by_lesion = {(row["image"], row["lesion"]): row for rows in done.values() for row in rows}
     rows = [by_lesion.get((request.image, request.lesion)) or _failed(request, request.fault) for request in requests]
@@ -132,7 +141,7 @@ def _predict_all(order: _Order, jobs: Sequence[_Job], scheduler: str | None) -> 
 def _predict_image(order: _Order, job: _Job) -> list[Row]:
     """The rows of one mammogram after its prediction; whatever is wrong with it is said there."""
     try:
-        predictor = predictor_of(order.run_dir, order.recipe)
+        predictor = predictor_of(order.run_dir, order.recipe, order.engine)
         mammogram = predictor.read(job.file)
         items, faults = {}, {}
         for request in job.requests:
@@ -181,6 +190,7 @@ def _made_from(order: _Order, file: Path, requests: Sequence[Request]) -> dict[s
         "settings": order.settings,
         "format": order.form,
         "probability": order.probability,
+        "engine": order.engine,
     }
     # SEG and SR hold all lesions of the mammogram.
     together = {"segments": [request.lesion for request in requests]} if is_dicom(file) else {}
@@ -192,7 +202,13 @@ def _about(order: _Order, image: str) -> dict[str, Any]:
         "image": image,
         "threshold": order.settings["threshold"],
         "model": {"sha256": order.model_sha256, "network": order.settings["network_name"]},
-        "versions": {"bundle": bundle_version(), "monai": monai.__version__, "torch": torch.__version__},
+        "engine": order.engine,
+        "versions": {
+            "bundle": bundle_version(),
+            "monai": monai.__version__,
+            "torch": torch.__version__,
+            **({"onnxruntime": version("onnxruntime")} if order.engine == "onnx" else {}),
+        },
     }
 
 

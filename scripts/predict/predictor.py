@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import logging
@@ -35,7 +34,7 @@ BUNDLE = Path(__file__).parents[2] / "bundle"
 # Of the frame; less is taken for a frame without a breast.
 LEAST_BREAST = 0.01
 # What says where things lie and how fast they are made, and not what is made.
-_NOT_OF_THE_RESULT = ("dataset_dir", "split", "output_dir", "model", "seed", "batch_size", "num_workers")
+NOT_OF_THE_RESULT = ("dataset_dir", "split", "output_dir", "model", "seed", "batch_size", "num_workers")
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
@@ -84,7 +83,7 @@ def read_recipe(run_dir: str | None) -> Recipe:
         config, model = read_inference(folder / "inference.json"), folder / MODEL
         check_model(str(model))
     config["model"] = str(model)
-    given = {name: config[name] for name in config["settings"] if name not in _NOT_OF_THE_RESULT and name != "amp"}
+    given = {name: config[name] for name in config["settings"] if name not in NOT_OF_THE_RESULT and name != "amp"}
     check_values(given)
     settings = {**given, "network_def": config.get("network_def")}
     return Recipe(config, model, hashlib.sha256(model.read_bytes()).hexdigest(), settings)
@@ -135,10 +134,10 @@ class Predictor:
         self._loading = 1 + _first(self.preprocessing, LoadImaged)
         self._cropping = _first(self.preprocessing, CropLesiond)
         self._putting_back = _first(self.postprocessing, Invertd)
-        if "probability" not in self.postprocessing.transforms[self._putting_back].keys:
+        if "pred" not in self.postprocessing.transforms[self._putting_back].keys:
             raise InputError(
-                f"{recipe.model}: the inference config of its run puts no `probability` back into the mammogram, so it "
-                "is of another version; name this version's in the run's inference.json"
+                f"{recipe.model}: the inference config of its run puts no `pred` back into the mammogram, so it is of "
+                "another version; name this version's in the run's inference.json"
             )
 
     def read(self, file: Path) -> Mammogram:
@@ -189,10 +188,9 @@ class Predictor:
         self, mammogram: Mammogram, name: str, item: dict[str, Any], logits: torch.Tensor
     ) -> tuple[Finding, Quality]:
         result = self.postprocessing({**item, "pred": logits})
-        mask, probability = result["mask"][0].numpy() > 0, result["probability"][0].numpy().astype(np.float32)
-        agreement = agreement_of(
-            item["image"], result["pred"][0].numpy(force=True), self.threshold, self._crop_probabilities
-        )
+        mask, probability = result["pred"][0].numpy() > 0, result["probability"][0].numpy().astype(np.float32)
+        plain = result["crop_probability"][0].numpy(force=True)
+        agreement = agreement_of(item["image"], plain, self.threshold, self._crop_probabilities)
         box: Box = item["box"]
         quality = assess(mask, probability, lesion_window(box, self.margin, self.square), self.threshold, agreement)
         measurements = measure(mask, probability, mammogram.spacing)
@@ -240,26 +238,6 @@ def _misfit(recipe: Recipe, network: nn.Module, weights: object) -> str:
         f"expected {len(expected) - len(shared)} are missing and {len(differing)} have another size, and "
         f"{len(found) - len(shared)} others were found; expected the model of the same run as its inference.json"
     )
-
-
-@functools.cache
-def predictor_of(run_dir: str | None, identity: str) -> Predictor:
-    """The predictor of a run, built once in a process.
-
-    Args:
-        run_dir: see `read_recipe`.
-        identity: of the recipe that is meant: on another machine, or later, the folder may hold another.
-
-    Raises:
-        InputError: the folder holds another recipe, or the predictor cannot be built.
-    """
-    recipe = read_recipe(run_dir)
-    if recipe.identity != identity:
-        raise InputError(
-            f"{recipe.model}: found another model or other settings than when the prediction began; begin it again, "
-            "with the same files on all machines"
-        )
-    return Predictor(recipe)
 
 
 def _first(chain: Compose, kind: type) -> int:

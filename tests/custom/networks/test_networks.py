@@ -10,7 +10,9 @@ import pytest
 import torch
 from conftest import TRAIN
 from monai.bundle import ConfigParser
-from monai.networks import convert_to_onnx, convert_to_torchscript
+from monai.networks import convert_to_torchscript
+
+from scripts.predict.engine import as_onnx
 
 SMALL_FEATURES = [4, 4, 8, 8, 16, 4]
 ODD = (37, 50)
@@ -70,8 +72,8 @@ class NetworkTester:
         torch.testing.assert_close(exported(images), network(images))
 
     def test_onnx(self):
-        network, images = self.small(), torch.rand(1, 1, *ODD)
-        exported = convert_to_onnx(network, inputs=[images], input_names=["image"])
+        network, images = self.small().eval(), torch.rand(3, 1, *ODD)
+        exported = as_onnx(network, ODD)
         (logits,) = onnxruntime.InferenceSession(exported.SerializeToString()).run(None, {"image": images.numpy()})
         torch.testing.assert_close(torch.from_numpy(logits), network(images), rtol=1e-4, atol=1e-5)
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 from conftest import snapshot
 from highdicom.seg import segread
-from monai.bundle import ConfigParser
 from pydicom import uid
 from pydicom.encaps import encapsulate
 
@@ -25,7 +24,17 @@ from scripts.predict import command, outputs
 from scripts.predict.command import predict
 from tests.custom.dicom.mammogram import write_mammogram
 from tests.planted import find_planted, plant
-from tests.scripts.predict.phantom import COLUMNS, INFERENCE, ROWS, SIDE, box_of, mass, write_image, write_run
+from tests.scripts.predict.phantom import (
+    COLUMNS,
+    INFERENCE,
+    ROWS,
+    SIDE,
+    box_of,
+    mass,
+    write_image,
+    write_run,
+    write_small_run,
+)
 
 # Place of the mass, side of the breast, and what the file is: each border, both conventions, 8 to 16 bit, each spacing.
 SOURCES: dict[str, tuple[tuple[int, int], bool, dict[str, Any]]] = {
@@ -95,19 +104,6 @@ def test_mask_segmentation_and_source_overlay_each_other_to_the_pixel(source: st
             "files": ";".join(f"a/{name}" for name in FILES),
         }
     ]
-
-
-def write_small_run(folder: Path) -> Path:
-    """UNet++ with all filters on, as a training would leave it after no epoch at all."""
-    settings = {"features": [4, 4, 8, 8, 16, 4], "wiener": True, "clahe": True, "margin": 0.2, "network_name": "unetpp"}
-    network_def = json.loads(INFERENCE.read_text())["network_def"]
-    run = write_run(folder, **settings, network_def=network_def, threshold=0.5)
-    torch.manual_seed(0)
-    network = ConfigParser({**settings, "network_def": network_def, "deep_supervision": False, "head": 4})
-    made = network.get_parsed_content("network_def")
-    weights = made.state_dict()
-    torch.save(weights, run / "model.pt")
-    return run
 
 
 def test_a_mask_is_that_of_the_bundles_inference(as_program: Callable, dataset: Path, tmp_path: Path, scheduler: str):

@@ -1,0 +1,98 @@
+"""The verb `package`: the bundle with its code, a model and its settings as one file, to be unpacked anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from custom.errors import InputError
+from custom.files import write_if_changed
+from custom.runs import MODEL
+from scripts.predict.predictor import BUNDLE, Recipe, load_network, read_recipe
+
+CUSTOM = BUNDLE.parent / "custom"
+# Beside the settings, all that decides on what the network is given.
+_DECIDING = ("preprocessing", "inferer")
+# The earliest that a zip can say.
+_DATE = (1980, 1, 1, 0, 0, 0)
+_REGULAR_FILE = 0o100644
+
+
+def package(output_dir: str, run_dir: str | None = None) -> None:
+    """Write the bundle as a zip file in the layout of MONAI's model zoo.
+
+    In it are the configs, the model, the documents, the licence and the code that the configs name, so that it works
+    wherever it is unpacked. The same run gives the same bytes, at any time and on any machine.
+
+    Args:
+        output_dir: made if it is not there.
+        run_dir: take network, weights, filters and sizes from this run; the released weights without it.
+
+    Raises:
+        InputError: there is no such run and no released weights, the run prepares its images otherwise than this
+            bundle, or the weights do not fit the network.
+    """
+    recipe = read_recipe(run_dir)
+    files = bundle_files(recipe)
+    load_network(recipe, torch.device("cpu"))
+    metadata = _read(BUNDLE / "configs" / "metadata.json")
+    name = "_".join(metadata["name"].lower().split())
+    content = zipped({f"{name}/{place}": content for place, content in files.items()})
+    file = Path(output_dir, f"{name}_v{metadata['version']}.zip")
+    write_if_changed(file, content)
+    print(f"{file}\nsha256 {hashlib.sha256(content).hexdigest()}")
+
+
+def bundle_files(recipe: Recipe) -> dict[str, bytes]:
+    """The files of the bundle by their place in it; its configs have the settings of `recipe`.
+
+    Raises:
+        InputError: the config of `recipe` prepares an image otherwise than the bundle's.
+    """
+    configs = {f"configs/{file.name}": file.read_bytes() for file in (BUNDLE / "configs").glob("*.*")}
+    for name in ("inference", "train"):
+        config = _read(BUNDLE / "configs" / f"{name}.json")
+        config |= {key: value for key, value in recipe.settings.items() if key in config}
+        configs[f"configs/{name}.json"] = (json.dumps(config, indent=4, ensure_ascii=False) + "\n").encode()
+        if name == "inference" and any(recipe.config.get(part) != config[part] for part in _DECIDING):
+            raise InputError(
+                f"{recipe.model}: its run's inference config prepares an image otherwise than {BUNDLE / 'configs'}"
+                "/inference.json, expected the same; package it with the version of the bundle that trained it"
+            )
+    documents = {f"docs/{file.name}": file.read_bytes() for file in (BUNDLE / "docs").iterdir()}
+    code = {file.relative_to(CUSTOM.parent).as_posix(): file.read_bytes() for file in CUSTOM.rglob("*.py")}
+    return {
+        **{place: _at_home(content) for place, content in configs.items()},
+        **documents,
+        **code,
+        f"models/{MODEL}": recipe.model.read_bytes(),
+        "LICENSE": (BUNDLE / "LICENSE").read_bytes(),
+    }
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip file of the same bytes for the same `files`, which it holds by their names."""
+    archive = io.BytesIO()
+    # Not compressed: how small a compressor gets it depends on its version.
+    with zipfile.ZipFile(archive, "w") as target:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, _DATE)
+            entry.create_system = 3  # else it says on which kind of system it was made
+            entry.external_attr = _REGULAR_FILE << 16
+            target.writestr(entry, files[name])
+    return archive.getvalue()
+
+
+def _at_home(config: bytes) -> bytes:
+    """The config where `custom` lies in the bundle, and not beside it."""
+    return config.replace(b"os.path.join(@bundle_root, '..')", b"@bundle_root")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text())
