@@ -26,7 +26,7 @@ def run_card(run: Run) -> list[Block]:
     """The run's card, then the commands that repeat its training and its principal evaluations."""
     evaluations: Sequence[Evaluation | None] = principal(run) or [None]
     return [
-        Table(("", "this run"), [*_data_rows(run), *_network_rows(run), *_training_rows(run), *_setting_rows(run)]),
+        Table(("", ""), [*_data_rows(run), *_network_rows(run), *_training_rows(run), *_setting_rows(run)]),
         Text("To train again with the same settings, under a new name:"),
         Command(f"python -m monai.bundle run training --args_file {_place(run)}/training.json {_data_flag(run)}"),
         Text("To evaluate again:"),
