@@ -70,6 +70,9 @@ def test_the_readme(checkout: Path, scheduler: str):
     for file in ("model.pt", "evaluation/mine_patient/summary.json"):
         assert (run / file).is_file()
     assert list((run / "inference" / "mine_patient").glob("*.png"))
+    predicted = (checkout / "predicted" / "predictions.csv").read_text().splitlines()[1:]
+    assert predicted
+    assert all(",done,," in row for row in predicted)
     table = (checkout / "studies" / "filters" / "table.md").read_text()
     assert all(f"| {arm} |" in table for arm in read_study("filters").arms)
     assert "| paper: 92.92 ± .03 % |" in table

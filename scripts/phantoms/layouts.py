@@ -25,7 +25,7 @@ from scripts.phantoms.inbreast import write_inbreast
 
 MANIFEST_COLUMNS = (
     "image", "mask", "lesion_id", "patient_id", "laterality", "view", "birads", "density", "pathology", "subtlety",
-    "mass_shape", "mass_margins",
+    "mass_shape", "mass_margins", "x0", "y0", "x1", "y1",
 )  # fmt: skip
 
 
@@ -62,9 +62,9 @@ def write_manifest(
     Raises:
         InputError: if a file cannot be written.
     """
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(MANIFEST_COLUMNS)
+    content = io.StringIO()
+    table = csv.writer(content, lineterminator="\n")
+    table.writerow(MANIFEST_COLUMNS)
     images = lesions = 0
     for phantom in phantoms:
         patient, name = phantom.patient, phantom.mammogram_id
@@ -75,14 +75,16 @@ def write_manifest(
             lesion_id = f"{name}_{number}"
             mask_path = f"masks/{lesion_id}.png"
             write_if_changed(output_dir / mask_path, encode_png(mask))
-            rows.writerow(
+            x0, y0, columns, rows = cv2.boundingRect(mask)
+            table.writerow(
                 (
                     image_path, mask_path, lesion_id, patient.patient_id, patient.laterality, phantom.view,
                     lesion.birads, patient.density, lesion.pathology, lesion.subtlety, lesion.shape, lesion.margins,
+                    x0, y0, x0 + columns, y0 + rows,
                 )
             )  # fmt: skip
             lesions += 1
-    write_if_changed(output_dir / "manifest.csv", table.getvalue().encode())
+    write_if_changed(output_dir / "manifest.csv", content.getvalue().encode())
     return images, lesions
 
 

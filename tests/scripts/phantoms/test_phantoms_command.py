@@ -38,7 +38,8 @@ def test_the_manifest_names_what_was_written(folder: Path) -> None:
         rows = list(reader)
     assert reader.fieldnames is not None
     assert reader.fieldnames[:7] == ["image", "mask", "lesion_id", "patient_id", "laterality", "view", "birads"]
-    assert reader.fieldnames[7:] == ["density", "pathology", "subtlety", "mass_shape", "mass_margins"]
+    assert reader.fieldnames[7:12] == ["density", "pathology", "subtlety", "mass_shape", "mass_margins"]
+    assert reader.fieldnames[12:] == ["x0", "y0", "x1", "y1"]
     assert {row["image"] for row in rows} | {row["mask"] for row in rows} == set(images(folder))
     assert {row["view"] for row in rows} == {"CC", "MLO"}
     for row in rows:
@@ -49,6 +50,10 @@ def test_the_manifest_names_what_was_written(folder: Path) -> None:
         image, mask = (cv2.imread(str(folder / row[key]), cv2.IMREAD_UNCHANGED) for key in ("image", "mask"))
         assert (image.shape, image.dtype) == ((240, 160), "uint16")
         assert (mask.shape, mask.dtype) == ((240, 160), "uint8")
+        x0, y0, x1, y1 = (int(row[edge]) for edge in ("x0", "y0", "x1", "y1"))
+        within = mask[y0:y1, x0:x1]
+        assert (within > 0).sum() == (mask > 0).sum()
+        assert all(edge.any() for edge in (within[0], within[-1], within[:, 0], within[:, -1]))
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(folder: Path, tmp_path: Path) -> None:
