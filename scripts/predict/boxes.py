@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from custom.dicom.gsps import read_boxes
 from custom.errors import InputError
-from custom.reader import is_dicom, is_image, quiet_pydicom, read_pixels
+from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom, read_pixels
 from scripts.predict.images import Images
 from scripts.prepare.table import read_content, read_table
 
@@ -203,7 +203,7 @@ def _named(images: Images, rows: Sequence[_Row], where: str) -> list[Request]:
 
 def _of_image(images: Images, file: Path, rows: Sequence[_Row]) -> list[Request]:
     requests = []
-    names = [row.lesion or f"{file.name.split('.')[0]}_{number}" for number, row in enumerate(rows, start=1)]
+    names = [row.lesion or f"{bare_name(file)}_{number}" for number, row in enumerate(rows, start=1)]
     times = Counter(names)
     for row, name in zip(rows, names, strict=True):
         numbers = _numbers(row.box)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path, PurePath
 
 import pydicom
 
 from custom.errors import InputError
-from custom.reader import is_dicom, is_image, quiet_pydicom
+from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom
 
 
 class Images:
@@ -35,7 +35,10 @@ class Images:
             raise InputError(
                 f"{image}: no image found below it, expected DICOM, PNG, JPEG, NIfTI or NRRD; check --image"
             )
-        self._stems = Counter(self._relative(file).with_suffix("") for file in self.files)
+        self._bare = Counter(map(self._without_suffix, self.files))
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        for file in self.files:
+            self._by_name[file.name].append(file)
 
     def name(self, file: Path) -> str:
         """What the results call an image: its path below the folder."""
@@ -43,8 +46,8 @@ class Images:
 
     def folder(self, file: Path) -> PurePath:
         """Where the results of an image belong: its name without suffix, unless another has the same then."""
-        relative = self._relative(file)
-        return relative if self._stems[relative.with_suffix("")] > 1 else relative.with_suffix("")
+        bare = self._without_suffix(file)
+        return self._relative(file) if self._bare[bare] > 1 else bare
 
     def find(self, name: str) -> Path:
         """The image that a table calls `name`: by its path below the folder, else by the end of its path.
@@ -53,8 +56,9 @@ class Images:
             InputError: none or several fit.
         """
         sought = PurePath(name)
-        exact = [file for file in self.files if self._relative(file) == sought]
-        fitting = exact or [file for file in self.files if file.absolute().parts[-len(sought.parts) :] == sought.parts]
+        named = self._by_name.get(sought.name, [])
+        exact = [file for file in named if self._relative(file) == sought]
+        fitting = exact or [file for file in named if file.absolute().parts[-len(sought.parts) :] == sought.parts]
         if not name or not fitting:
             raise InputError(f"no image {name!r} in {self.root}; expected its path there or its file name")
         if len(fitting) > 1:
@@ -75,6 +79,9 @@ class Images:
                 except Exception:  # What is wrong with it is told when its pixels are read.
                     continue
         return found
+
+    def _without_suffix(self, file: Path) -> PurePath:
+        return self._relative(file).with_name(bare_name(file))
 
     def _relative(self, file: Path) -> PurePath:
         return file.relative_to(self.root)
