@@ -23,6 +23,7 @@ from scripts.checked import checked
 from scripts.predict import command, outputs, predictor
 from scripts.predict.command import predict
 from tests.custom.dicom.mammogram import write_mammogram
+from tests.custom.dicom.validator import errors
 from tests.planted import find_planted, plant
 from tests.scripts.predict.phantom import (
     COLUMNS,
@@ -104,6 +105,7 @@ def test_mask_segmentation_and_source_overlay_each_other_to_the_pixel(source: st
             "files": ";".join(f"a/{name}" for name in FILES),
         }
     ]
+    assert errors(folder / "segmentation.dcm") == errors(folder / "report.dcm") == []
 
 
 def test_a_mask_is_that_of_the_bundles_inference(as_program: Callable, dataset: Path, tmp_path: Path, scheduler: str):
@@ -360,26 +362,43 @@ def test_an_unknown_flag_is_refused(tmp_path: Path, as_program: Callable):
         as_program("scripts", "predict", image="a.png", output_dir=tmp_path, boxs="[1,2,3,4]")
 
 
+# Of the DICOM files that real mammograms are put into; their values stay those of 8 bits.
+WRAPPINGS: tuple[tuple[str, int, dict[str, Any]], ...] = (
+    ("MONOCHROME1", 8, {}),
+    ("MONOCHROME2", 10, {"ImagerPixelSpacing": [0.1, 0.2]}),
+    ("MONOCHROME1", 16, {"PixelSpacing": [0.07, 0.07]}),
+    ("MONOCHROME2", 14, {}),
+)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_real_mammograms_wrapped_into_dicom(real_data: Path, tmp_path: Path):
     run = write_small_run(tmp_path / "runs" / "small")
     with (real_data / "manifest.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))[::400]
-    for number, row in enumerate(rows):
-        image, box = real_data / row["image"], mask_box(read_mask(real_data / row["mask"])[None])
-        pixels = read_pixels(image).astype(np.uint8)
-        shape = {"Rows": pixels.shape[1], "Columns": pixels.shape[0], "PixelData": padded((255 - pixels).T.tobytes())}
-        name = f"{number}.dcm"
-        wrapped = write_mammogram(
-            tmp_path / name, mass(0, 0), "MONOCHROME1", 8, SOPInstanceUID=f"1.2.{number}", **shape
-        )
+        of_each_side_and_view = {(row["laterality"], row["view"]): row for row in csv.DictReader(file)}
+    shares = []
+    for row, (photometric, bits, elements) in zip(of_each_side_and_view.values(), WRAPPINGS, strict=True):
+        image = real_data / row["image"]
+        pixels = read_pixels(image).astype(np.uint8 if bits == 8 else "<u2")
+        (columns, rows), (x0, y0, x1, y1) = pixels.shape, mask_box(read_mask(real_data / row["mask"])[None]) or ()
+        width, height = x1 - x0, y1 - y0
+        boxes = [(x0, y0, x1, y1), (0, 0, width, height), (columns - width, rows - height, columns, rows)]
+        stored = pixels if photometric == "MONOCHROME2" else 2**bits - 1 - pixels
+        shape = {"Rows": rows, "Columns": columns, "PixelData": padded(stored.T.tobytes())}
+        elements = {"ImageLaterality": row["laterality"][0], **shape, **elements}
+        wrapped = write_mammogram(tmp_path / f"{bits}.dcm", mass(0, 0), photometric, bits, **elements)
         for source in (image, wrapped):
-            predict(str(source), str(tmp_path / "out"), list(box or ()), run_dir=str(run))
-        of_image, of_dicom = (tmp_path / "out" / source.stem for source in (image, wrapped))
-        mask = read_mask(of_dicom / f"{number}_1_mask.png")
-        np.testing.assert_array_equal(read_mask(of_image / f"{image.stem}_1_mask.png"), mask)
-        segments = segread(of_dicom / "segmentation.dcm")
-        np.testing.assert_array_equal(segments.pixel_array.reshape(mask.T.shape).T > 0, mask)
+            predict(str(source), str(tmp_path / "out"), boxes, run_dir=str(run))
+        segmentation = segread(tmp_path / "out" / str(bits) / "segmentation.dcm")
+        segments = segmentation.get_pixels_by_source_instance(["1.2.3.4.5"])[0].transpose(2, 1, 0)
+        for number, segment in enumerate(segments, start=1):
+            of_image, of_dicom = (
+                read_mask(tmp_path / "out" / name / f"{name}_{number}_mask.png") for name in (image.stem, str(bits))
+            )
+            np.testing.assert_array_equal(of_dicom, of_image)
+            np.testing.assert_array_equal(segment > 0, of_image)
+            shares.append(of_image.mean())
+    assert min(shares) > 0
 
 
 def padded(content: bytes) -> bytes:
