@@ -144,7 +144,10 @@ def _from_presentation(images: Images, file: Path) -> Iterator[_Row]:
     for number, (uid, boxes) in enumerate(read_boxes(file).items(), start=1):
         where = f"{file}, image {number}"
         if uid in files:
-            yield from (_Row(where, files[uid], box=box) for box in boxes)
+            image, columns, rows = files[uid]
+            for x0, y0, x1, y1 in boxes:
+                # A circle around a mass at the chest wall reaches out of the mammogram, where no mask has a pixel.
+                yield _Row(where, image, box=[max(x0, 0), max(y0, 0), min(x1, columns), min(y1, rows)])
         elif not images.single:
             # Its UID is not repeated: it identifies the examination.
             yield _Row(where, None, fault=f"none of the images in {images.root} is the one that it marks; add it")

@@ -66,16 +66,16 @@ class Images:
             raise InputError(f"{len(fitting)} images are called {name!r} ({others}); give the path below {self.root}")
         return fitting[0]
 
-    def by_uid(self) -> dict[str, Path]:
-        """The DICOM images by their SOP Instance UID."""
+    def by_uid(self) -> dict[str, tuple[Path, int, int]]:
+        """The DICOM images by their SOP Instance UID, with their columns and rows."""
         found = {}
         for file in filter(is_dicom, self.files):
             with quiet_pydicom():
                 try:
                     header = pydicom.dcmread(
-                        file, force=True, specific_tags=["SOPInstanceUID"], stop_before_pixels=True
+                        file, force=True, specific_tags=["SOPInstanceUID", "Columns", "Rows"], stop_before_pixels=True
                     )
-                    found[str(header.SOPInstanceUID)] = file
+                    found[str(header.SOPInstanceUID)] = file, int(header.Columns), int(header.Rows)
                 except Exception:  # What is wrong with it is told when its pixels are read.
                     continue
         return found
