@@ -50,9 +50,8 @@ def test_a_scheduler_that_does_not_know_this_code(tmp_path: Path):
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as scheduler:
         try:
-            with pytest.raises(
-                InputError, match=r"--scheduler \S+: No module named .* there; start scheduler and work"
-            ):
-                spread(slug, ["a"], address, "Testing", "number")
+            for keep_errors in (False, True):
+                with pytest.raises(InputError, match=r"--scheduler \S+: No module named .* there; start scheduler and"):
+                    spread(slug, ["a"], address, "Testing", "number", keep_errors=keep_errors)
         finally:
             scheduler.terminate()
