@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,16 @@ def write_if_changed(file: Path, content: bytes) -> None:
     Raises:
         InputError: the file cannot be written.
     """
+    unfinished = file.with_name(f".{file.name}.part")
     try:
         if file.is_file() and not file.is_symlink() and file.read_bytes() == content:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f".{file.name}.part")
         unfinished.write_bytes(content)
         unfinished.replace(file)
     except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
         raise InputError(f"{file}: cannot be written ({error.strerror}); name a folder that can be") from error
 
 

@@ -124,6 +124,13 @@ def is_image(file: PathLike | str) -> bool:
     return any(_named(file, *suffixes) for suffixes in _SUFFIXES.values()) or is_dicom(file)
 
 
+def bare_name(file: PathLike | str) -> str:
+    """The file's name without the suffix of a kind that `MammogramReader` reads; a UID keeps its last number."""
+    name = Path(file).name
+    suffixes = filter(name.lower().endswith, chain.from_iterable(_SUFFIXES.values()))
+    return name[: len(name) - max(map(len, suffixes), default=0)] or name
+
+
 def _named(file: PathLike | str, *suffixes: str) -> bool:
     return Path(file).name.lower().endswith(suffixes)
 
@@ -221,8 +228,8 @@ def _decode_png_or_jpeg(path: Path) -> _Decoded:
 def _decode_nifti(path: Path) -> _Decoded:
     reader = NibabelReader()
     pixels, header = reader.get_data(reader.read(path))
-    spacing = header["pixdim"][1:3] * _NIFTI_UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
-    return pixels, spacing, header[MetaKeys.AFFINE]
+    unit = _NIFTI_UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
+    return pixels, header["pixdim"][1:3] * unit, np.diag([unit, unit, unit, 1.0]) @ header[MetaKeys.AFFINE]
 
 
 def _decode_nrrd_or_meta_image(path: Path) -> _Decoded:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import dask.config
-from dask.distributed import Client, LocalCluster, as_completed
+from dask.distributed import Client, Future, LocalCluster, as_completed
 from tqdm import tqdm
 
 from custom.errors import InputError
@@ -23,6 +23,7 @@ def spread(
     description: str,
     unit: str,
     processes: bool = True,
+    keep_errors: bool = False,
 ) -> list[Any]:
     """`function` of every item, with a progress bar; the results are in the order of the items.
 
@@ -35,6 +36,7 @@ def spread(
         processes: without a scheduler, work in a process on each core. False where `function` waits for a program of
             its own: one item after the other, with the environment as it is, in which Dask would set threads and
             memory for the processes that it starts.
+        keep_errors: what `function` raises, or the end of its process, stands in the place of the result instead.
 
     Raises:
         InputError: no scheduler answers at the address.
@@ -46,6 +48,8 @@ def spread(
             done = as_completed(futures)
             for _ in tqdm(done, total=len(futures), desc=description, unit=unit, disable=None):
                 pass
+            if keep_errors:
+                return list(map(_outcome, futures))
             return client.gather(futures)
     except RuntimeError as error:
         if isinstance(error.__cause__, ModuleNotFoundError):
@@ -57,6 +61,15 @@ def spread(
     finally:
         if cluster is not None:
             cluster.close()
+
+
+def _outcome(future: Future) -> Any:
+    try:
+        return future.result()
+    except Exception as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise
+        return error
 
 
 def _client(scheduler: str | None, cluster: LocalCluster | None) -> Client:

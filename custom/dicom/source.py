@@ -55,7 +55,8 @@ def read_source(file: Path) -> Dataset:
     and sex of the patient, and the date, time, ID, accession number and referring physician of the study. The standard
     requires these, so that a PACS files the result with its image. They are empty where the source does not have them
     or holds what the standard forbids. Of the pixels it holds their number, their losses and the breast that they show.
-    Spacing is left to the image: highdicom writes it so that it refuses to read it where there is no slice thickness.
+    Spacing is left to the image: a SEG without a frame of reference, which a projection does not have, may not give it
+    (PS3.3 table A.51-2), and corresponds to its image pixel by pixel (A.51.5.1).
 
     Raises:
         InputError: not a DICOM file, not of a kind that a mammogram can have, or without one of the UIDs.
@@ -81,8 +82,8 @@ def read_source(file: Path) -> Dataset:
     for keyword in _REFERENCE:
         if not _UID.fullmatch(str(source.get(keyword))):
             raise InputError(
-                f"{file}: found no proper {keyword}, expected what tells this image from all others, since a result "
-                "refers to it; export the image from the PACS again"
+                f"{file}: found no proper {keyword}, expected what tells this image from all others, since a SEG "
+                "and SR refer to it; export the image from the PACS again, or as PNG to do without them"
             )
     if source.SOPClassUID not in _KINDS:
         raise InputError(

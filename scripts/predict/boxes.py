@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from custom.dicom.gsps import read_boxes
 from custom.errors import InputError
-from custom.reader import is_dicom, is_image, quiet_pydicom, read_pixels
+from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom, read_pixels
 from scripts.predict.images import Images
 from scripts.prepare.table import read_content, read_table
 
@@ -144,7 +144,10 @@ def _from_presentation(images: Images, file: Path) -> Iterator[_Row]:
     for number, (uid, boxes) in enumerate(read_boxes(file).items(), start=1):
         where = f"{file}, image {number}"
         if uid in files:
-            yield from (_Row(where, files[uid], box=box) for box in boxes)
+            image, columns, rows = files[uid]
+            for x0, y0, x1, y1 in boxes:
+                # A circle around a mass at the chest wall reaches out of the mammogram, where no mask has a pixel.
+                yield _Row(where, image, box=[max(x0, 0), max(y0, 0), min(x1, columns), min(y1, rows)])
         elif not images.single:
             # Its UID is not repeated: it identifies the examination.
             yield _Row(where, None, fault=f"none of the images in {images.root} is the one that it marks; add it")
@@ -203,7 +206,7 @@ def _named(images: Images, rows: Sequence[_Row], where: str) -> list[Request]:
 
 def _of_image(images: Images, file: Path, rows: Sequence[_Row]) -> list[Request]:
     requests = []
-    names = [row.lesion or f"{file.name.split('.')[0]}_{number}" for number, row in enumerate(rows, start=1)]
+    names = [row.lesion or f"{bare_name(file)}_{number}" for number, row in enumerate(rows, start=1)]
     times = Counter(names)
     for row, name in zip(rows, names, strict=True):
         numbers = _numbers(row.box)

@@ -15,13 +15,13 @@ import monai
 import torch
 
 from custom.dicom.algorithm import Algorithm
-from custom.errors import InputError, find_input_error, message
+from custom.errors import InputError, find_input_error, message, reason
 from custom.files import write_csv
 from custom.reader import is_dicom
 from scripts.predict.boxes import Request, read_requests
 from scripts.predict.engine import Engine, predictor_of
 from scripts.predict.images import Images
-from scripts.predict.outputs import Format, file_hash, is_whole, write_findings
+from scripts.predict.outputs import Format, file_hash, is_begun, is_whole, write_findings
 from scripts.predict.predictor import read_recipe
 from scripts.spread import spread
 from scripts.study.definition import bundle_version
@@ -92,6 +92,8 @@ def predict(
     Raises:
         InputError: the input is of the wrong kind, a single mammogram or one of its boxes cannot be predicted, or of
             many none.
+        Exception: what nobody foresaw, of the first mammogram that met it, when the others are done and the table is
+            written.
     """
     recipe = read_recipe(run_dir)
     output = Path(output_dir)
@@ -116,10 +118,15 @@ def predict(
     left = [job for job in jobs if job.folder not in done]
     if left and engine == "onnx":
         predictor_of(run, recipe.identity, engine)  # exports, so that the processes find the file
-    done |= zip((job.folder for job in left), _predict_all(order, left, scheduler), strict=True)
+    outcomes = _predict_all(order, left, scheduler)
+    for job, outcome in zip(left, outcomes, strict=True):
+        done[job.folder] = _unforeseen(job, outcome) if isinstance(outcome, Exception) else outcome
     by_lesion = {(row["image"], row["lesion"]): row for rows in done.values() for row in rows}
     rows = [by_lesion.get((request.image, request.lesion)) or _failed(request, request.fault) for request in requests]
     write_csv(output / TABLE, rows)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
     _conclude(output, images, rows)
 
 
@@ -131,11 +138,14 @@ def _no_images(image: Path, output: Path, table: Path | None) -> tuple[Path, ...
     return (*([output] if within else []), *([table] if table else []))
 
 
-def _predict_all(order: _Order, jobs: Sequence[_Job], scheduler: str | None) -> list[list[Row]]:
+def _predict_all(order: _Order, jobs: Sequence[_Job], scheduler: str | None) -> list[list[Row] | Exception]:
     work = partial(_predict_image, order)
     if len(jobs) > 1 or (jobs and scheduler):
-        return spread(work, jobs, scheduler, "Predicting", "image")
-    return [work(job) for job in jobs]
+        return spread(work, jobs, scheduler, "Predicting", "image", keep_errors=True)
+    try:
+        return [work(job) for job in jobs]
+    except Exception as error:
+        return [error]
 
 
 def _predict_image(order: _Order, job: _Job) -> list[Row]:
@@ -176,8 +186,10 @@ def _predict_image(order: _Order, job: _Job) -> list[Row]:
 
 def _finished(order: _Order, job: _Job) -> list[Row]:
     """The rows of a mammogram all of whose lesions have been predicted already; none otherwise."""
-    made_from = _made_from(order, job.file, job.requests)
     folder = order.output_dir / job.folder
+    if not is_begun(folder, job.requests[0].lesion):
+        return []  # without reading the mammogram
+    made_from = _made_from(order, job.file, job.requests)
     files = {name: is_whole(folder, name, made) for name, made in made_from.items()}
     return [_done(request, job, files[request.lesion]) for request in job.requests] if all(files.values()) else []
 
@@ -188,6 +200,7 @@ def _made_from(order: _Order, file: Path, requests: Sequence[Request]) -> dict[s
         "image_sha256": file_hash(file) if file.is_file() else "",
         "model_sha256": order.model_sha256,
         "settings": order.settings,
+        "recipe": order.recipe,
         "format": order.form,
         "probability": order.probability,
         "engine": order.engine,
@@ -219,6 +232,11 @@ def _done(request: Request, job: _Job, files: Sequence[str]) -> Row:
 
 def _failed(request: Request, fault: str) -> Row:
     return _row(request, "failed", fault, "")
+
+
+def _unforeseen(job: _Job, error: Exception) -> list[Row]:
+    fault = f"{job.file}: unforeseen {type(error).__name__} ({reason(error)}); report it with the traceback"
+    return [_failed(request, fault) for request in job.requests]
 
 
 def _row(request: Request, status: str, reason: str, files: str) -> Row:

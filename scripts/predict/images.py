@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path, PurePath
 
 import pydicom
 
 from custom.errors import InputError
-from custom.reader import is_dicom, is_image, quiet_pydicom
+from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom
 
 
 class Images:
@@ -35,7 +35,10 @@ class Images:
             raise InputError(
                 f"{image}: no image found below it, expected DICOM, PNG, JPEG, NIfTI or NRRD; check --image"
             )
-        self._stems = Counter(self._relative(file).with_suffix("") for file in self.files)
+        self._bare = Counter(map(self._without_suffix, self.files))
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        for file in self.files:
+            self._by_name[file.name].append(file)
 
     def name(self, file: Path) -> str:
         """What the results call an image: its path below the folder."""
@@ -43,8 +46,8 @@ class Images:
 
     def folder(self, file: Path) -> PurePath:
         """Where the results of an image belong: its name without suffix, unless another has the same then."""
-        relative = self._relative(file)
-        return relative if self._stems[relative.with_suffix("")] > 1 else relative.with_suffix("")
+        bare = self._without_suffix(file)
+        return self._relative(file) if self._bare[bare] > 1 else bare
 
     def find(self, name: str) -> Path:
         """The image that a table calls `name`: by its path below the folder, else by the end of its path.
@@ -53,8 +56,9 @@ class Images:
             InputError: none or several fit.
         """
         sought = PurePath(name)
-        exact = [file for file in self.files if self._relative(file) == sought]
-        fitting = exact or [file for file in self.files if file.absolute().parts[-len(sought.parts) :] == sought.parts]
+        named = self._by_name.get(sought.name, [])
+        exact = [file for file in named if self._relative(file) == sought]
+        fitting = exact or [file for file in named if file.absolute().parts[-len(sought.parts) :] == sought.parts]
         if not name or not fitting:
             raise InputError(f"no image {name!r} in {self.root}; expected its path there or its file name")
         if len(fitting) > 1:
@@ -62,19 +66,22 @@ class Images:
             raise InputError(f"{len(fitting)} images are called {name!r} ({others}); give the path below {self.root}")
         return fitting[0]
 
-    def by_uid(self) -> dict[str, Path]:
-        """The DICOM images by their SOP Instance UID."""
+    def by_uid(self) -> dict[str, tuple[Path, int, int]]:
+        """The DICOM images by their SOP Instance UID, with their columns and rows."""
         found = {}
         for file in filter(is_dicom, self.files):
             with quiet_pydicom():
                 try:
                     header = pydicom.dcmread(
-                        file, force=True, specific_tags=["SOPInstanceUID"], stop_before_pixels=True
+                        file, force=True, specific_tags=["SOPInstanceUID", "Columns", "Rows"], stop_before_pixels=True
                     )
-                    found[str(header.SOPInstanceUID)] = file
+                    found[str(header.SOPInstanceUID)] = file, int(header.Columns), int(header.Rows)
                 except Exception:  # What is wrong with it is told when its pixels are read.
                     continue
         return found
+
+    def _without_suffix(self, file: Path) -> PurePath:
+        return self._relative(file).with_name(bare_name(file))
 
     def _relative(self, file: Path) -> PurePath:
         return file.relative_to(self.root)

@@ -90,6 +90,11 @@ def write_findings(
     return names
 
 
+def is_begun(folder: Path, name: str) -> bool:
+    """Whether a lesion has files at all, of whatever they were made."""
+    return _json(folder, name).is_file()
+
+
 def is_whole(folder: Path, name: str, made_from: Mapping[str, Any]) -> list[str]:
     """The files of a lesion that were made from the same; none if one of them is not there."""
     content = _read(_json(folder, name))

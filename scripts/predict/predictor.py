@@ -35,6 +35,8 @@ BUNDLE = Path(__file__).parents[2] / "bundle"
 LEAST_BREAST = 0.01
 # What says where things lie and how fast they are made, and not what is made.
 NOT_OF_THE_RESULT = ("dataset_dir", "split", "output_dir", "model", "seed", "batch_size", "num_workers")
+# Beside the settings, all that decides on what the network is given and what is made of what it gives.
+_CHAINS = ("preprocessing", "inferer", "postprocessing")
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
@@ -58,7 +60,8 @@ class Recipe:
     @property
     def identity(self) -> str:
         """Tells this recipe from any other."""
-        return hashlib.sha256(json.dumps([self.model_sha256, self.settings]).encode()).hexdigest()
+        chains = [self.config.get(part) for part in _CHAINS]
+        return hashlib.sha256(json.dumps([self.model_sha256, self.settings, chains]).encode()).hexdigest()
 
 
 def read_recipe(run_dir: str | None) -> Recipe:

@@ -27,7 +27,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_decoder
 
 from custom.errors import InputError, find_input_error, message
-from custom.reader import MammogramReader
+from custom.reader import MammogramReader, bare_name
 
 GDCM_SYNTAXES = {
     uid.JPEGLossless: gdcm.TransferSyntax.JPEGLosslessProcess14,
@@ -301,6 +301,11 @@ def test_the_files_own_affine_is_kept(tmp_path: Path) -> None:
     affine = np.array([[0, 0.5, 0, 3], [0.25, 0, 0, -4], [0, 0, 1, 5], [0, 0, 0, 1]])
     nib.save(nib.Nifti1Image(FRAME.T, affine), tmp_path / "a.nii")
     np.testing.assert_allclose(MammogramReader().get_data(tmp_path / "a.nii")[1]["affine"], affine)
+    # MONAI's affines are in millimetres.
+    image = nib.Nifti1Image(FRAME.T, np.diag([1000.0, 1000, 1000, 1]) @ affine)
+    image.header.set_xyzt_units("micron")
+    nib.save(image, tmp_path / "b.nii")
+    np.testing.assert_allclose(MammogramReader().get_data(tmp_path / "b.nii")[1]["affine"], affine)
     image = itk.image_from_array(FRAME)
     image.SetSpacing((0.5, 0.25))
     image.SetOrigin((3, -4))
@@ -579,3 +584,11 @@ def test_real_mammogram_is_the_same_from_jpeg_and_dicom(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(jpeg), frame.T)
     for syntax in (uid.ExplicitVRLittleEndian, *COMPRESSED):
         np.testing.assert_array_equal(read(write_dicom(tmp_path / "a.dcm", frame, syntax)), frame.T)
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [("a.DCM", "a"), ("a.nii.gz", "a"), ("1.2.840.17", "1.2.840.17"), ("MG.1.2.dcm", "MG.1.2"), (".png", ".png")],
+)
+def test_a_name_without_its_suffix(name: str, bare: str) -> None:
+    assert bare_name(f"x.y/{name}") == bare

@@ -33,6 +33,13 @@ def test_a_workers_error_stays_what_it_is(scheduler: str):
         spread(fail, [1, 2, 3], scheduler, "Testing", "number")
 
 
+def test_a_workers_error_in_the_place_of_its_result(scheduler: str):
+    one, error, three = spread(fail, [1, 2, 3], scheduler, "Testing", "number", keep_errors=True)
+    assert (one, three) == (1, 3)
+    assert isinstance(error, OSError)
+    assert error.__traceback__ is not None
+
+
 def test_no_scheduler_at_the_address():
     with pytest.raises(InputError, match=r"--scheduler bogus://x:1: no Dask scheduler answers"):
         spread(fail, [1], "bogus://x:1", "Testing", "number")
@@ -43,9 +50,8 @@ def test_a_scheduler_that_does_not_know_this_code(tmp_path: Path):
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as scheduler:
         try:
-            with pytest.raises(
-                InputError, match=r"--scheduler \S+: No module named .* there; start scheduler and work"
-            ):
-                spread(slug, ["a"], address, "Testing", "number")
+            for keep_errors in (False, True):
+                with pytest.raises(InputError, match=r"--scheduler \S+: No module named .* there; start scheduler and"):
+                    spread(slug, ["a"], address, "Testing", "number", keep_errors=keep_errors)
         finally:
             scheduler.terminate()

@@ -160,6 +160,19 @@ def test_a_presentation_state_marks_the_images_that_it_refers_to(tmp_path: Path)
     assert [request.box for request in requests(folder / "a.dcm", file=file)] == [(2, 3, 6, 9)]
 
 
+@pytest.mark.parametrize(
+    ("centre", "box"),
+    [((1, 60), (0, 55, 6, 65)), ((40, 2), (35, 0, 45, 7)), ((COLUMNS, ROWS), (COLUMNS - 5, ROWS - 5, COLUMNS, ROWS))],
+)
+def test_a_mark_that_reaches_out_of_the_mammogram_is_cut_at_its_edge(
+    centre: tuple[int, int], box: tuple[float, ...], tmp_path: Path
+):
+    image = write_image(tmp_path / "a.dcm", mass(30, 60), SOPInstanceUID="1.2.1")
+    circle = graphic("CIRCLE", (*centre, centre[0] + 3, centre[1] + 4))
+    (request,) = requests(image, file=write_state(tmp_path / "marks.dcm", annotation(circle)))
+    assert request.box == box
+
+
 def test_files_that_hold_no_boxes(folder: Path):
     image = folder / "one" / "a.png"
     assert "found both, expected one" in refused(image, [1, 2, 3, 4], table(folder, "image"))
