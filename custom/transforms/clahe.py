@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
 import cv2
+import numpy as np
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.data.meta_obj import get_track_meta
@@ -146,8 +147,12 @@ class CLAHE(Transform):
 
 
 def _histogram(tile: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-    bins = ((tile - low).div_(high - low).mul_(_BINS - 1).sub_(_ROUNDING)).ceil_().to(torch.uint8)
-    counts = cv2.calcHist([bins.numpy(force=True)], [0], None, [_BINS], [0, _BINS])
+    # OpenCV counts ten times as fast as torch, and needs no threads for it.
+    bins = tile.numpy(force=True) - np.float32(low)
+    bins /= np.float32(high - low)
+    bins *= _BINS - 1
+    bins -= np.float32(_ROUNDING)
+    counts = cv2.calcHist([np.ceil(bins, out=bins).astype(np.uint8)], [0], None, [_BINS], [0, _BINS])
     return torch.as_tensor(counts, device=tile.device).long()
 
 

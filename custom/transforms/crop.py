@@ -297,9 +297,7 @@ class CropDisplacedLesiond(CropLesiond):
         equalizers: Mapping[Hashable, CLAHE | None] | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(
-            keys, margin, square, mask_key, equalizers=equalizers, allow_missing_keys=allow_missing_keys
-        )
+        super().__init__(keys, margin, square, mask_key, equalizers=equalizers, allow_missing_keys=allow_missing_keys)
         _check_reach(displacement, scale)
         self.displacement = displacement
         self.scale = scale

@@ -91,37 +91,6 @@ class WienerFilter(Transform):
             noise = total / channel.size if self.noise is None else self.noise
             list(pool.map(_Band.write_result, bands, repeat(noise)))
 
-class WienerFilterd(MapTransform):
-    """Dictionary-based wrapper of :py:class:`WienerFilter`.
-
-    Args:
-        keys: keys of the corresponding items to be transformed.
-            See also: :py:class:`monai.transforms.compose.MapTransform`
-        window: size of the window in pixels, odd; one number, or one for each spatial axis `(X, Y)`.
-        noise: power (variance) of the noise. Default: the mean of the local variance over the channel.
-        padding: "reflect" or "zeros", what lies outside the image.
-        allow_missing_keys: don't raise exception if key is missing.
-    """
-
-    backend = WienerFilter.backend
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        window: Sequence[int] | int = 3,
-        noise: float | None = None,
-        padding: str = "reflect",
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.converter = WienerFilter(window, noise, padding)
-
-    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.converter(d[key])
-        return d
-
 
 class _Band:
     """Part of an image, which one thread filters, strip by strip, so that a strip stays in the cache of its core.
@@ -129,15 +98,15 @@ class _Band:
     The memory for what is computed of a strip is kept for the next one, since asking for it takes as long as computing.
     """
 
-    def __init__(
-        self, channel: np.ndarray, out: np.ndarray, place: slice, window: Sequence[int], padding: str
-    ) -> None:
+    def __init__(self, channel: np.ndarray, out: np.ndarray, place: slice, window: Sequence[int], padding: str) -> None:
         self.channel = channel
         self.out = out
         self.window = window
         self.border = _BORDER_TYPES[padding]
         length = max(_STRIP_PIXELS // channel.shape[1], 1)
-        self.strips = [slice(start, min(start + length, place.stop)) for start in range(place.start, place.stop, length)]
+        self.strips = [
+            slice(start, min(start + length, place.stop)) for start in range(place.start, place.stop, length)
+        ]
         spare = np.empty((4, *np.add((length, channel.shape[1]), window) - 1), np.float32)
         self.padded, self.first, self.second, self.third = spare
 
@@ -218,3 +187,35 @@ def _neighbours(values: np.ndarray, size: int, axis: int) -> list[np.ndarray]:
 
 def _corner(memory: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return memory[: shape[0], : shape[1]]
+
+
+class WienerFilterd(MapTransform):
+    """Dictionary-based wrapper of :py:class:`WienerFilter`.
+
+    Args:
+        keys: keys of the corresponding items to be transformed.
+            See also: :py:class:`monai.transforms.compose.MapTransform`
+        window: size of the window in pixels, odd; one number, or one for each spatial axis `(X, Y)`.
+        noise: power (variance) of the noise. Default: the mean of the local variance over the channel.
+        padding: "reflect" or "zeros", what lies outside the image.
+        allow_missing_keys: don't raise exception if key is missing.
+    """
+
+    backend = WienerFilter.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        window: Sequence[int] | int = 3,
+        noise: float | None = None,
+        padding: str = "reflect",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.converter = WienerFilter(window, noise, padding)
+
+    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.converter(d[key])
+        return d
