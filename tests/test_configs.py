@@ -14,6 +14,8 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
+from custom.transforms import CLAHEd
+
 CONFIGS = ROOT / "bundle" / "configs"
 TRAIN, EVALUATE, INFERENCE, PAPER = (
     str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference", "paper")
@@ -159,6 +161,19 @@ def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: d
     assert trained["image"].shape == (1, 64, 48)
     assert set(np.unique(trained["label"])) == {0, 1}
     np.testing.assert_array_equal(trained["image"], inferred["image"])
+
+
+def test_a_crop_is_that_of_a_frame_that_was_equalised_whole(dataset: Path):
+    parser = ConfigParser(load(TRAIN))
+    parser.update({"image_size": [64, 48]})
+    lesion = load(str(dataset / "datalists" / "patient.json"))["training"][0]
+    files = {key: str(dataset / lesion[key]) for key in ("image", "label")}
+    frame, crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
+    cut = Compose(frame + crop)(files)["image"]
+    parser = ConfigParser(load(TRAIN))
+    parser.update({"image_size": [64, 48], "equalizer": None})
+    plain = Compose([*frame, CLAHEd("image"), *parser.get_parsed_content("crop_transforms")])(files)["image"]
+    np.testing.assert_allclose(cut, plain, rtol=0, atol=1e-3 / 255)
 
 
 def test_training_and_validation_share_the_deterministic_transforms():

@@ -11,6 +11,7 @@ from custom.transforms.crop import (
     lesion_window,
     mask_box,
 )
+from custom.transforms.scale import ScaleFrame, ScaleFramed
 from custom.transforms.wiener import WienerFilter, WienerFilterd
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "RandCropLesiond",
     "RemoveArtifacts",
     "RemoveArtifactsd",
+    "ScaleFrame",
+    "ScaleFramed",
     "WienerFilter",
     "WienerFilterd",
     "context_margin",

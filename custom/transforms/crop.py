@@ -17,6 +17,7 @@ from monai.transforms import CropForeground, InvertibleTransform, MapTransform, 
 from monai.utils import ImageMetaKey
 
 from custom.errors import InputError
+from custom.transforms.clahe import CLAHE
 
 Box = tuple[float, float, float, float]
 Window = tuple[int, int, int, int]
@@ -99,11 +100,12 @@ class CropLesion(InvertibleTransform):
         self.square = square
         self.cropper = CropForeground()
 
-    def __call__(self, img: NdarrayOrTensor, box: Sequence[float]) -> torch.Tensor:
+    def __call__(self, img: NdarrayOrTensor, box: Sequence[float], equalizer: CLAHE | None = None) -> torch.Tensor:
         """
         Args:
             img: the frame, `(C, X, Y)`.
             box: `(x0, y0, x1, y1)` in pixels, fractions allowed; may leave the frame, but not altogether.
+            equalizer: equalises the cut as it would the whole frame; None to leave it as it is.
 
         Raises:
             ValueError: When the window lies outside the frame.
@@ -113,7 +115,12 @@ class CropLesion(InvertibleTransform):
         if (stop <= 0).any() or (start >= img.shape[1:]).any():
             raise ValueError(f"the window {window} has no pixel of the frame of {tuple(img.shape[1:])}.")
         # A view would keep the whole frame in memory, and in every cache file.
-        return self.cropper.crop_pad(img, start, stop).clone(memory_format=torch.contiguous_format)
+        cut = self.cropper.crop_pad(img, start, stop).clone(memory_format=torch.contiguous_format)
+        if equalizer is not None:
+            first, last = np.maximum(start, 0), np.minimum(stop, img.shape[1:])
+            columns, rows = (slice(*ends) for ends in np.transpose([first - start, last - start]))
+            cut[:, columns, rows] = equalizer.region(img, first.tolist(), last.tolist())
+        return cut
 
     def inverse(self, img: torch.Tensor) -> torch.Tensor:
         return self.cropper.inverse(img)
@@ -131,6 +138,8 @@ class CropLesiond(MapTransform, InvertibleTransform):
         square: whether both sides of the window come from the longer side.
         mask_key: the mask, `(C, X, Y)`, whose nonzero pixels the box bounds.
         box_key: the box itself, 4 numbers; set either this or `mask_key`.
+        equalizers: for a key, the `CLAHE` of the whole image, of which the cut needs only a part; None to leave the
+            image as it is.
         allow_missing_keys: don't raise an exception if a key is missing.
 
     Raises:
@@ -148,6 +157,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         square: bool = True,
         mask_key: str | None = None,
         box_key: str | None = None,
+        equalizers: Mapping[Hashable, CLAHE | None] | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
@@ -155,6 +165,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
             raise ValueError("set either mask_key or box_key.")
         self.mask_key = mask_key
         self.box_key = box_key
+        self.equalizers = equalizers or {}
         self.cropper = CropLesion(margin, square)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -162,7 +173,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         self._check_sizes(d)
         box = self.find_box(d)
         for key in self.key_iterator(d):
-            d[key] = self.cropper(d[key], box)
+            d[key] = self.cropper(d[key], box, self.equalizers.get(key))
         d[self.box_key or "box"] = box
         return d
 
@@ -267,6 +278,7 @@ class CropDisplacedLesiond(CropLesiond):
 
     Args:
         keys, mask_key, margin, square, displacement, scale, allow_missing_keys: see `RandCropLesiond`.
+        equalizers: see `CropLesiond`.
         name_key: the lesion's name.
 
     Raises:
@@ -282,9 +294,10 @@ class CropDisplacedLesiond(CropLesiond):
         square: bool = True,
         displacement: float = 0.1,
         scale: float = 0.1,
+        equalizers: Mapping[Hashable, CLAHE | None] | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, margin, square, mask_key, allow_missing_keys=allow_missing_keys)
+        super().__init__(keys, margin, square, mask_key, equalizers=equalizers, allow_missing_keys=allow_missing_keys)
         _check_reach(displacement, scale)
         self.displacement = displacement
         self.scale = scale

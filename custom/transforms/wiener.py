@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from itertools import pairwise, repeat
 from typing import ClassVar
 
 import cv2
 import numpy as np
+import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.data.meta_obj import get_track_meta
 from monai.transforms import MapTransform, Transform
@@ -16,7 +20,8 @@ from monai.utils import TransformBackends, convert_data_type, convert_to_dst_typ
 from custom.errors import InputError
 
 _BORDER_TYPES = {"reflect": cv2.BORDER_REFLECT_101, "zeros": cv2.BORDER_CONSTANT}
-_STRIP_ROWS = 128
+# So many pixels that what is computed of them stays in the cache of a core.
+_STRIP_PIXELS = 1 << 16
 
 
 class WienerFilter(Transform):
@@ -71,37 +76,117 @@ class WienerFilter(Transform):
         out, *_ = convert_to_dst_type(out_np, dst=img, dtype=out_np.dtype)
         return out
 
-    def _filter(self, channel: np.ndarray, result: np.ndarray) -> None:
+    def _filter(self, channel: np.ndarray, out: np.ndarray) -> None:
         if any(window > size for window, size in zip(self.window, channel.shape, strict=True)):
             raise InputError(
                 f"wiener window: found {self.window}, expected one that fits into the image of {channel.shape} pixels"
             )
-        strips = [slice(start, start + _STRIP_ROWS) for start in range(0, len(channel), _STRIP_ROWS)]
-        variance = np.empty_like(channel)
-        for strip in strips:
-            result[strip], variance[strip] = self._local_statistics(channel, strip)
-        noise = variance.mean(dtype=np.float64) if self.noise is None else self.noise
-        # With no noise at all the floor keeps 0 / 0 out: the share of noise is then 0, and every pixel stays.
-        floor = max(float(noise), float(np.finfo(np.float32).tiny))
-        for strip in strips:
-            signal_share = 1 - np.float32(noise) / np.maximum(variance[strip], floor)
-            result[strip] += signal_share * (channel[strip] - result[strip])
+        # torch knows how many threads this process may have: one, in a worker of a data loader or of Dask.
+        threads = torch.get_num_threads()
+        ends = np.linspace(0, len(channel), threads + 1).astype(int).tolist()
+        # `out` gets the local variance first, and then the result in its place.
+        bands = [_Band(channel, out, slice(*pair), self.window, self.padding) for pair in pairwise(ends)]
+        with ThreadPoolExecutor(threads) as pool:
+            total = sum(pool.map(_Band.write_variance, bands))
+            noise = total / channel.size if self.noise is None else self.noise
+            list(pool.map(_Band.write_result, bands, repeat(noise)))
 
-    def _local_statistics(self, channel: np.ndarray, strip: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of the windows around the pixels of some rows.
 
-        The variance is the small difference of two large numbers and needs float64, which the whole frame would not
-        leave memory for: hence strips.
+class _Band:
+    """Part of an image, which one thread filters, strip by strip, so that a strip stays in the cache of its core.
+
+    The memory for what is computed of a strip is kept for the next one, since asking for it takes as long as computing.
+    """
+
+    def __init__(self, channel: np.ndarray, out: np.ndarray, place: slice, window: Sequence[int], padding: str) -> None:
+        self.channel = channel
+        self.out = out
+        self.window = window
+        self.border = _BORDER_TYPES[padding]
+        length = max(_STRIP_PIXELS // channel.shape[1], 1)
+        self.strips = [
+            slice(start, min(start + length, place.stop)) for start in range(place.start, place.stop, length)
+        ]
+        spare = np.empty((4, *np.add((length, channel.shape[1]), window) - 1), np.float32)
+        self.padded, self.first, self.second, self.third = spare
+
+    def write_variance(self) -> float:
+        """Put the variance of every pixel's window into `out` and return their sum.
+
+        It comes from the differences between pixels, first within the rows of the window and then between the sums of
+        its rows. As the difference of mean square and squared mean, two large numbers, it would need float64, which
+        takes twice the time.
         """
-        radius = self.window[0] // 2
-        start = max(strip.start - radius, 0)
-        rows = channel[start : strip.stop + radius]
-        inside = slice(strip.start - start, strip.start - start + len(channel[strip]))
-        # OpenCV gives the extent of the last axis first.
-        window, border = self.window[::-1], _BORDER_TYPES[self.padding]
-        mean = cv2.boxFilter(rows, cv2.CV_64F, window, borderType=border)[inside]
-        mean_square = cv2.sqrBoxFilter(rows, cv2.CV_64F, window, borderType=border)[inside]
-        return mean, np.maximum(mean_square - mean**2, 0)
+        rows, columns = self.window
+        total = 0.0
+        for strip in self.strips:
+            pixels, variance = self._surrounded(strip), self.out[strip]
+            within_row = _squared_differences(pixels, columns, 1, self.first, self.second)
+            within_rows = _sums(within_row, rows, 0, self.second)
+            between_rows = _squared_differences(_sums(pixels, columns, 1, self.third), rows, 0, self.first, self.padded)
+            count = rows * columns
+            cv2.addWeighted(within_rows, rows / count**2, between_rows, 1 / count**2, 0, dst=variance)
+            total += cv2.sumElems(variance)[0]
+        return total
+
+    def write_result(self, noise: float) -> None:
+        """Turn the variance in `out` into the filtered image."""
+        rows, columns = self.window
+        # With no noise at all the floor keeps 0 / 0 out: the share of noise is then 0, and every pixel stays.
+        floor = max(np.float32(noise), np.finfo(np.float32).tiny)
+        for strip in self.strips:
+            pixels, noise_share = self.channel[strip], self.out[strip]
+            np.divide(np.float32(noise), np.maximum(noise_share, floor, out=noise_share), out=noise_share)
+            sums = _sums(_sums(self._surrounded(strip), columns, 1, self.first), rows, 0, self.second)
+            to_mean = cv2.addWeighted(sums, 1 / (rows * columns), pixels, -1, 0, dst=_corner(self.third, pixels.shape))
+            cv2.add(pixels, cv2.multiply(to_mean, noise_share, dst=noise_share), dst=noise_share)
+
+    def _surrounded(self, strip: slice) -> np.ndarray:
+        """The rows of a strip, and what of the image or of its padding the windows around their pixels reach."""
+        above, beside = (size // 2 for size in self.window)
+        start, stop = max(strip.start - above, 0), min(strip.stop + above, len(self.channel))
+        missing = above - (strip.start - start), above - (stop - strip.stop)
+        out = self.padded[: stop - start + sum(missing)]
+        return cv2.copyMakeBorder(self.channel[start:stop], *missing, beside, beside, self.border, dst=out)
+
+
+def _squared_differences(
+    values: np.ndarray, size: int, axis: int, out: np.ndarray, differences: np.ndarray
+) -> np.ndarray:
+    """For every `size` neighbours along an axis: the sum of the squared differences of all pairs of them.
+
+    Args:
+        values, size, axis: of the neighbours.
+        out, differences: memory for the result and on the way to it, no smaller than `values`.
+    """
+    out = _corner(out, _neighbours(values, size, axis)[0].shape)
+    out[:] = 0
+    for step in range(1, size):
+        first, second = _neighbours(values, step + 1, axis)[::step]
+        of_step = cv2.subtract(first, second, dst=_corner(differences, first.shape))
+        for pairs in _neighbours(of_step, size - step, axis):
+            cv2.accumulateSquare(pairs, out)
+    return out
+
+
+def _sums(values: np.ndarray, size: int, axis: int, out: np.ndarray) -> np.ndarray:
+    """For every `size` neighbours along an axis: their sum, in `out`."""
+    first, *others = _neighbours(values, size, axis)
+    out = _corner(out, first.shape)
+    if not others:
+        out[:] = first
+        return out
+    return reduce(lambda total, other: cv2.add(total, other, dst=out), others, first)
+
+
+def _neighbours(values: np.ndarray, size: int, axis: int) -> list[np.ndarray]:
+    """The first, second, ... of every `size` neighbours along an axis."""
+    count = values.shape[axis] - size + 1
+    return [values[start : start + count] if axis == 0 else values[:, start : start + count] for start in range(size)]
+
+
+def _corner(memory: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    return memory[: shape[0], : shape[1]]
 
 
 class WienerFilterd(MapTransform):

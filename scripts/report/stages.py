@@ -21,6 +21,7 @@ from custom.transforms import (
     CropLesiond,
     RandCropLesiond,
     RemoveArtifactsd,
+    ScaleFramed,
     WienerFilterd,
     lesion_window,
 )
@@ -80,6 +81,10 @@ def preprocessing_stages(run: Run) -> list[Block]:
     steps = Steps(item)
     # A frame is large: what is shown of it is taken before the next step is done.
     frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
+    # The chain equalises only what the crop needs, to the same result.
+    if parser.get_parsed_content("equalizer"):
+        equalize = CLAHEd("image", *(parser[f"clahe_{setting}"] for setting in ("clip_limit", "tiles")))
+        frames += [_of_frame(step, row) for step in Steps(steps.item).through([equalize])]
     crops = [step for step in steps.through(of_crop) if _shown(step)]
     samples, random = augmented(parser, item)
     return [Figures([_frame_figure(row, frames), _crop_figure(row, crops, samples, random)])]
@@ -150,7 +155,7 @@ def _shown(step: Step) -> bool:
     """Whether there is a change to see: a frame whose levels are scaled is shown just like the one before."""
     if step.change is None:
         return True
-    if isinstance(step.transform, ScaleIntensityd) and step.image.max() > 1:
+    if isinstance(step.transform, ScaleFramed):
         return False
     return bool(step.change.any())
 

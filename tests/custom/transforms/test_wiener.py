@@ -6,16 +6,20 @@ import os
 import pickle
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from monai.data import MetaTensor
 from monai.transforms import LoadImage
 from scipy.signal import wiener
 
 from custom.errors import InputError
 from custom.transforms import WienerFilter, WienerFilterd
+from custom.transforms import wiener as wiener_module
 
 KINDS = [np.asarray, torch.as_tensor, MetaTensor]
 WINDOWS = [1, 3, 5, (3, 7), (9, 1)]
@@ -67,6 +71,25 @@ def test_equals_scipy_behind_a_mirrored_margin(white: float, size: tuple[int, in
     image = grain(size, white)
     noise = 0.001 * white**2
     result = WienerFilter(window, noise)(image[None])[0]
+    np.testing.assert_allclose(
+        np.asarray(result), mirrored_scipy(image, window, noise), rtol=0, atol=1e-3 / 255 * white
+    )
+
+
+@given(st.data())
+def test_equals_scipy_at_any_size_window_and_number_of_threads(data: st.DataObject) -> None:
+    size = data.draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))
+    window = tuple(data.draw(st.integers(0, (min(side, 13) - 1) // 2)) * 2 + 1 for side in size)
+    dtype, white = data.draw(st.sampled_from([(np.uint8, 255), (np.uint16, 65535), (np.float64, 255)]))
+    image = np.random.default_rng(9).uniform(0, white, size).astype(dtype)
+    noise = data.draw(st.sampled_from([1e-3, 0.05])) * white**2
+    threads = torch.get_num_threads()
+    torch.set_num_threads(data.draw(st.integers(1, 3)))
+    try:
+        with patch.object(wiener_module, "_STRIP_PIXELS", data.draw(st.integers(1, 4000))):
+            result = WienerFilter(window, noise)(image[None])[0]
+    finally:
+        torch.set_num_threads(threads)
     np.testing.assert_allclose(
         np.asarray(result), mirrored_scipy(image, window, noise), rtol=0, atol=1e-3 / 255 * white
     )
