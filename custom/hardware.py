@@ -66,7 +66,9 @@ def place(network: nn.Module, device: torch.device, channels_last: bool = False,
         compile: compile the network when it is first called.
     """
     group_instance_norms(network)
-    network.to(device, memory_format=torch.channels_last if channels_last else torch.preserve_format)
+    network.to(device)
+    if channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if compile:
         network.compile()
     return network

@@ -34,16 +34,7 @@ BUNDLE = Path(__file__).parents[2] / "bundle"
 # Of the frame; less is taken for a frame without a breast.
 LEAST_BREAST = 0.01
 # What says where things lie and how fast they are made, and not what is made.
-NOT_OF_THE_RESULT = {
-    "dataset_dir",
-    "split",
-    "output_dir",
-    "model",
-    "seed",
-    "batch_size",
-    "num_workers",
-    *OF_THE_MACHINE,
-}
+NOT_OF_THE_RESULT = {"dataset_dir", "split", "output_dir", "model", "seed", "batch_size", "num_workers"}
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
@@ -92,7 +83,8 @@ def read_recipe(run_dir: str | None) -> Recipe:
         config, model = read_inference(folder / "inference.json"), folder / MODEL
         check_model(str(model))
     config["model"] = str(model)
-    given = {name: config[name] for name in config["settings"] if name not in NOT_OF_THE_RESULT.union(OF_THE_MACHINE)}
+    ignored = NOT_OF_THE_RESULT.union(OF_THE_MACHINE)
+    given = {name: config[name] for name in config["settings"] if name not in ignored}
     check_values(given)
     settings = {**given, "network_def": config.get("network_def")}
     return Recipe(config, model, hashlib.sha256(model.read_bytes()).hexdigest(), settings)
