@@ -16,7 +16,7 @@ from conftest import ROOT, TRAIN, write_manifest
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
-from custom.hardware import compiles_fast, has_fast_bfloat16, 
+from custom.hardware import compiles_fast, has_fast_bfloat16
 from scripts.prepare.manifest import prepare_manifest
 from tests.benchmarks.ratios import Ratio, ratio, seconds
 from tests.benchmarks.training_step import steps
@@ -89,7 +89,7 @@ def test_cached_epoch(benchmark: Any, tell: Callable, dataset_dir: Path, tmp_pat
         "training step time of UNet++ on the same machine",
         "under 3 %",
         share(found),
-        f"{lesions} lesions of 224 x 224 without worker processes; half of it is unpickling, half the random transforms",
+        f"{lesions} lesions of 224 x 224 without worker processes; half is unpickling, half the random transforms",
     )
 
 
@@ -234,4 +234,3 @@ def test_start(benchmark: Any, tell: Callable, dataset_dir: Path, tmp_path: Path
         f"{statistics.median(found):.1f} s more ({found[0]:.1f} to {found[-1]:.1f})",
         "the demo's network, so that the first step itself takes little",
     )
-
