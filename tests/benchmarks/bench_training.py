@@ -154,7 +154,7 @@ def test_step_on_the_cpu(benchmark: Any, tell: Callable):
             steps(TRAIN, "cpu", BATCH, amp=amp) as ours,
             steps(TRAIN, "cpu", BATCH, amp=True, channels_last=True) as bfloat16,
         ):
-            return ratio(plain, ours, 5), ratio(plain, bfloat16, 3)
+            return ratio(plain, ours, 4), ratio(plain, bfloat16, 2)
 
     found, bfloat16 = once(benchmark, measure)
     tell(
