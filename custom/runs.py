@@ -24,8 +24,9 @@ LAST = "last.pt"
 _PATHS = {"dataset_dir", "output_dir", "cache_dir"}
 # A resumed training may change these; everything else belongs to the run.
 _FREE_ON_RESUME = _PATHS | {"epochs", "num_workers"}
-# A repetition of the run must not inherit these.
-_OF_ONE_LAUNCH = ("run_name", "resume", "amp")
+# These follow the machine. A repetition of the run must inherit neither them nor its name.
+OF_THE_MACHINE = ("amp", "channels_last", "compile", "threads")
+_OF_ONE_LAUNCH = ("run_name", "resume", *OF_THE_MACHINE)
 _NOT_KEPT = ("bundle_root", "run_dir")
 # Several processes train; one evaluates.
 _OF_TRAINING = "multi_gpu_train.json"

@@ -65,6 +65,9 @@ class Settings(TypedDict, total=False):
     bootstrap_samples: Count
     confidence: Annotated[float, Gt(0), Le(0.999)]
     amp: bool
+    channels_last: bool
+    compile: bool
+    threads: Count
 
 
 @dataclass

@@ -56,8 +56,6 @@ class RunCheckpoints:
             "trainer": engine.state_dict(),
             "best": {"metric": best.best_metric, "epoch": best.best_metric_epoch},
         }
-        if engine.scaler is not None:
-            state["scaler"] = engine.scaler.state_dict()
         self.save(state, LAST)
 
     def go_on(self, engine: Engine) -> None:
@@ -67,7 +65,5 @@ class RunCheckpoints:
         self.optimizer.load_state_dict(state["optimizer"])
         engine.load_state_dict(state["trainer"])
         engine.state.max_epochs = epochs
-        if engine.scaler is not None and "scaler" in state:
-            engine.scaler.load_state_dict(state["scaler"])
         self.evaluator.state.best_metric = state["best"]["metric"]
         self.evaluator.state.best_metric_epoch = state["best"]["epoch"]

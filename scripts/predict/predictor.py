@@ -22,7 +22,7 @@ from custom.errors import InputError, reason
 from custom.findings import Finding
 from custom.measurements import measure
 from custom.reader import is_dicom
-from custom.runs import MODEL, check_model, read_inference
+from custom.runs import MODEL, OF_THE_MACHINE, check_model, read_inference
 from custom.settings import check_values
 from custom.spacing import Spacing, read_spacing
 from custom.transforms import CropLesiond, lesion_window
@@ -34,7 +34,7 @@ BUNDLE = Path(__file__).parents[2] / "bundle"
 # Of the frame; less is taken for a frame without a breast.
 LEAST_BREAST = 0.01
 # What says where things lie and how fast they are made, and not what is made.
-NOT_OF_THE_RESULT = ("dataset_dir", "split", "output_dir", "model", "seed", "batch_size", "num_workers")
+NOT_OF_THE_RESULT = {"dataset_dir", "split", "output_dir", "model", "seed", "batch_size", "num_workers"}
 # Beside the settings, all that decides on what the network is given and what is made of what it gives.
 _CHAINS = ("preprocessing", "inferer", "postprocessing")
 
@@ -86,7 +86,8 @@ def read_recipe(run_dir: str | None) -> Recipe:
         config, model = read_inference(folder / "inference.json"), folder / MODEL
         check_model(str(model))
     config["model"] = str(model)
-    given = {name: config[name] for name in config["settings"] if name not in NOT_OF_THE_RESULT and name != "amp"}
+    ignored = NOT_OF_THE_RESULT.union(OF_THE_MACHINE)
+    given = {name: config[name] for name in config["settings"] if name not in ignored}
     check_values(given)
     settings = {**given, "network_def": config.get("network_def")}
     return Recipe(config, model, hashlib.sha256(model.read_bytes()).hexdigest(), settings)
@@ -132,7 +133,6 @@ class Predictor:
             self.preprocessing: Compose = config.get_parsed_content("preprocessing")
         self.inferer: Callable[..., torch.Tensor] = config.get_parsed_content("inferer")
         self.postprocessing: Compose = config.get_parsed_content("postprocessing")
-        self.amp: bool = config.get_parsed_content("amp")
         self.network = network or load_network(recipe, self.device)
         self._loading = 1 + _first(self.preprocessing, LoadImaged)
         self._cropping = _first(self.preprocessing, CropLesiond)
@@ -201,8 +201,7 @@ class Predictor:
         return Finding(name, box, mask, probability, measurements, reasons), quality
 
     def _infer(self, images: torch.Tensor) -> torch.Tensor:
-        # As MONAI's evaluator does it.
-        with torch.no_grad(), torch.autocast("cuda", enabled=self.amp):
+        with torch.no_grad():
             return torch.as_tensor(self.inferer(_plain(images).to(self.device), self.network))
 
     def _crop_probabilities(self, images: torch.Tensor) -> torch.Tensor:

@@ -9,12 +9,13 @@ from typing import Any
 
 from custom.data import PARTS, datalist_file, read_json
 from custom.errors import InputError
+from custom.runs import OF_THE_MACHINE
 from custom.settings import CommandLine, Settings, check_names, check_values
 from scripts.study.arm import Job
 from scripts.study.definition import CONFIGS, Study
 
 # Set by the study for each run and each evaluation.
-OWN = {"dataset_dir", "output_dir", "run_name", "resume", "seed", "model", "network_name", "processes", "amp"}
+OWN = {"dataset_dir", "output_dir", "run_name", "resume", "seed", "model", "network_name", "processes", *OF_THE_MACHINE}
 OWN_IN_TESTS = OWN - {"dataset_dir"} | {"cache_dir", "evaluation_dir"}
 
 
@@ -118,7 +119,7 @@ def _check(config_files: list[str], given: dict[str, Any]) -> None:
 
 
 def _is_expression(value: object) -> bool:
-    return isinstance(value, str) and value.startswith(("$", "@", "%"))
+    return isinstance(value, dict) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
 
 
 def _check_parts(dataset_dir: str, split: str) -> None:
