@@ -24,7 +24,12 @@ from monai.data.utils import to_affine_nd
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from PIL import Image
 from pydicom.pixels.common import PhotometricInterpretation
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+)
 
 from custom.errors import InputError, reason
 from custom.volumes import read_meta_image, read_nrrd
@@ -339,7 +344,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 def _decode_nifti(path: Path) -> _Decoded:
-    with (gzip.open(path) if _named(path, ".gz") else path.open("rb")) as stream:
+    with gzip.open(path) if _named(path, ".gz") else path.open("rb") as stream:
         head = stream.read(_NIFTI_HEADER)
     first = nibabel.Nifti1Header(head, check=False)
     if not float(first["vox_offset"]) < _MOST_NIFTI_HEADER:

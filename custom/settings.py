@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from custom.errors import InputError, report_input_errors
+from custom.files import read_json
 
 Count = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -201,7 +201,5 @@ def _check_heads(settings: dict[str, Any]) -> None:
 
 
 def _read_args_file(path: str) -> dict[str, Any]:
-    try:
-        return json.loads(Path(path).read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: not a readable JSON args file ({error}); give the args file of a run") from error
+    args: dict[str, Any] = read_json(Path(path), "give the args file of a run")
+    return args

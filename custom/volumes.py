@@ -1,4 +1,4 @@
-"""NRRD and MetaImage files, read without ITK: its C++ ends the whole program on some damaged ones, and prints on others.
+"""NRRD and MetaImage files, read without ITK: its C++ hangs or ends the program on damaged ones, and prints on others.
 
 Of both formats that is read which ITK, 3D Slicer and ITK-SNAP write. The header is checked before any memory is taken.
 Formats: https://teem.sourceforge.net/nrrd/format.html and https://itk.org/Wiki/ITK/MetaIO/Documentation.
@@ -72,7 +72,7 @@ def read_nrrd(file: Path, check: Check) -> Volume:
         check(shape)
         code = np.dtype(_NRRD_TYPES[fields["type"].lower()])
         if code.itemsize > 1:
-            code = code.newbyteorder({"little": "<", "big": ">"}[fields["endian"].lower()])
+            code = np.dtype({"little": "<", "big": ">"}[fields["endian"].lower()] + code.str[1:])
         encoding = fields["encoding"].lower()
         if encoding not in ("raw", "gzip", "gz"):
             raise ValueError("an encoding other than raw and gzip")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path, PurePath
 
-import pydicom
-
 from custom.errors import InputError
-from custom.reader import is_dicom, is_image, quiet_pydicom
+from custom.reader import is_dicom, is_image, quiet_pydicom, read_dicom
 
 
 class Images:
@@ -68,9 +66,7 @@ class Images:
         for file in filter(is_dicom, self.files):
             with quiet_pydicom():
                 try:
-                    header = pydicom.dcmread(
-                        file, force=True, specific_tags=["SOPInstanceUID"], stop_before_pixels=True
-                    )
+                    header = read_dicom(file, force=True, specific_tags=["SOPInstanceUID"], stop_before_pixels=True)
                     found[str(header.SOPInstanceUID)] = file
                 except Exception:  # What is wrong with it is told when its pixels are read.
                     continue

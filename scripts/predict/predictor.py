@@ -18,7 +18,8 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, Invertd, LoadImaged
 from torch import nn
 
-from custom.errors import InputError, reason
+from custom.checkpoints import load_weights, read_checkpoint
+from custom.errors import InputError
 from custom.findings import Finding
 from custom.measurements import measure
 from custom.reader import is_dicom
@@ -215,29 +216,8 @@ def load_network(recipe: Recipe, device: torch.device) -> nn.Module:
         InputError: the weights are of another architecture, or no weights at all.
     """
     network: nn.Module = recipe.config.get_parsed_content("network")
-    try:
-        weights = torch.load(recipe.model, map_location=device, weights_only=True)
-    except Exception as error:  # A damaged file makes torch raise anything.
-        raise InputError(
-            f"{recipe.model}: not a readable model ({reason(error)}); expected the weights that a training writes"
-        ) from error
-    try:
-        network.load_state_dict(weights)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        raise InputError(_misfit(recipe, network, weights)) from error
+    load_weights(network, read_checkpoint(recipe.model, device), recipe.model, recipe.settings["network_name"])
     return network.eval()
-
-
-def _misfit(recipe: Recipe, network: nn.Module, weights: object) -> str:
-    expected = network.state_dict()
-    found = weights if isinstance(weights, dict) else {}
-    shared = [name for name in expected if name in found]
-    differing = [name for name in shared if getattr(found[name], "shape", None) != expected[name].shape]
-    return (
-        f"{recipe.model}: its weights do not fit the network {recipe.settings['network_name']}: of {len(expected)} "
-        f"expected {len(expected) - len(shared)} are missing and {len(differing)} have another size, and "
-        f"{len(found) - len(shared)} others were found; expected the model of the same run as its inference.json"
-    )
 
 
 def _first(chain: Compose, kind: type) -> int:

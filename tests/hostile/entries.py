@@ -30,6 +30,7 @@ from scripts.prepare.cbis_ddsm_pairing import prepare_mammogram
 from scripts.prepare.cbis_ddsm_tables import read_tables
 from scripts.prepare.inbreast import Case, find_images, prepare_case
 from scripts.prepare.manifest import prepare_manifest
+from scripts.prepare.table import read_content
 from scripts.report.command import report
 from scripts.study.definition import read_study
 from tests.hostile.seeds import small_network
@@ -53,7 +54,7 @@ def _inbreast(file: Path, output: Path) -> None:
     """As `prepare inbreast` works, without its processes."""
     release = inbreast_files.find_release(str(_root(file, "inbreast")))
     sheet_file = release / inbreast_files.SHEET
-    sheet = inbreast_files.read_sheet(sheet_file, sheet_file.read_bytes())
+    sheet = inbreast_files.read_sheet(sheet_file, read_content(sheet_file))
     images, _ = find_images(release / inbreast_files.IMAGES)
     for xml in sorted((release / inbreast_files.ANNOTATIONS).glob("*.xml")):
         case = Case(xml, tuple(images.get(xml.stem, ())), sheet.get(xml.stem, {}), output, False, True)

@@ -64,7 +64,13 @@ def swap_blocks(content: bytes, rng: random.Random) -> bytes:
     a, b = sorted((_place(content, rng), _place(content, rng)))
     if a + length > b:
         return content[::-1]
-    return content[:a] + content[b : b + length] + content[a + length : b] + content[a : a + length] + content[b + length :]
+    return (
+        content[:a]
+        + content[b : b + length]
+        + content[a + length : b]
+        + content[a : a + length]
+        + content[b + length :]
+    )
 
 
 def append(content: bytes, rng: random.Random) -> bytes:
@@ -172,18 +178,24 @@ def change_xml(content: bytes, rng: random.Random) -> bytes:
         depth = 20_000
         return content[: match.start()] + b"<array>" * depth + b"</array>" * depth + content[match.end() :]
     if kind == 4:
-        entities = b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 10 if n else b"ha" * 100) for n in range(12))
+        entities = b"".join(
+            b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 10 if n else b"ha" * 100) for n in range(12)
+        )
         return content.replace(b"<plist", b"<!DOCTYPE x [" + entities + b"]><plist", 1).replace(match[2], b"&e11;")
     if kind == 5:
         entity = b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]>'
         return content.replace(b"<plist", entity + b"<plist", 1).replace(match[2], b"&e;")
-    odd = rng.choice((*ODD_TEXTS, "(1, 2", "(" + "1" * 50_000 + "x", "(1e308, 1e308)", "(-1e9, 5)", "(nan, 1)", "(1,2,3)"))
+    odd = rng.choice(
+        (*ODD_TEXTS, "(1, 2", "(" + "1" * 50_000 + "x", "(1e308, 1e308)", "(-1e9, 5)", "(nan, 1)", "(1,2,3)")
+    )
     text = odd.encode("utf-8", "replace").replace(b"&", b"&amp;").replace(b"<", b"&lt;")
     return content[: match.start(2)] + text + content[match.end(2) :]
 
 
 BYTES = (flip_bits, set_bytes, truncate, remove_block, double_block, swap_blocks, append)
 TEXT = (*BYTES, change_number, repeat_line, swap_lines)
+
+
 def change_element(content: bytes, rng: random.Random) -> bytes:
     """An element of a DICOM file that is gone, of another value or of another's."""
     with warnings.catch_warnings():
@@ -229,9 +241,13 @@ def change_chunk(content: bytes, rng: random.Random) -> bytes:
         chunks[which] = (name, flip_bits(data, rng))
     else:
         bomb = zlib.compress(bytes(50_000_000))
-        extra = rng.choice(((b"zTXt", b"a\0\0" + bomb), (b"iCCP", b"a\0\0" + bomb), (b"IDAT", bomb), (b"acTL", bytes(8))))
+        extra = rng.choice(
+            ((b"zTXt", b"a\0\0" + bomb), (b"iCCP", b"a\0\0" + bomb), (b"IDAT", bomb), (b"acTL", bytes(8)))
+        )
         chunks.insert(rng.randrange(1, len(chunks)), extra)
-    parts = [struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks]
+    parts = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    ]
     return content[:8] + b"".join(parts)
 
 
