@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from ignite.engine import Engine, Events
 from monai.data import PILWriter
 
+from custom.errors import InputError, reason
 from custom.files import write_csv, write_if_changed
 from custom.metrics import lesion_scores
 from custom.reader import read_mask
@@ -26,13 +28,25 @@ logger = logging.getLogger(__name__)
 
 
 def read_lesions(file: Path) -> list[dict[str, Any]]:
-    """The rows of a `lesions.csv`, numbers as numbers."""
+    """The rows of a `lesions.csv` or a `calibration.csv`, numbers as numbers.
+
+    Raises:
+        InputError: it cannot be read, a row is shorter or longer than the heading, or a value is no finite number.
+    """
     texts = ("lesion_id", *METADATA)
-    with file.open(newline="") as stream:
-        return [
-            {name: value if name in texts else float(value) for name, value in row.items()}
-            for row in csv.DictReader(stream)
-        ]
+    try:
+        if file.exists() and not file.is_file():
+            raise ValueError("no regular file")
+        with file.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream, strict=True))
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a row is shorter or longer than the heading")
+        read = [{name: value if name in texts else float(value) for name, value in row.items()} for row in rows]
+        if not all(math.isfinite(value) for row in read for value in row.values() if isinstance(value, float)):
+            raise ValueError("a value is no finite number")
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{file}: not a readable table ({reason(error)}); evaluate again") from error
+    return read
 
 
 class LesionMasks:

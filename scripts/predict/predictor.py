@@ -19,7 +19,7 @@ from monai.transforms import Compose, Invertd, LoadImaged
 from torch import nn
 
 from custom.checkpoints import load_weights, read_checkpoint
-from custom.errors import InputError
+from custom.errors import InputError, find_input_error, reason
 from custom.findings import Finding
 from custom.measurements import measure
 from custom.reader import is_dicom
@@ -125,12 +125,12 @@ class Predictor:
         self.threshold: float = config["threshold"]
         self.margin, self.square = config["margin"], config["square"]
         self.batch_size: int = config["batch_size"]
-        self.device: torch.device = config.get_parsed_content("device")
+        self.device: torch.device = _built(recipe, "device")
         with _without_advice():
-            self.preprocessing: Compose = config.get_parsed_content("preprocessing")
-        self.inferer: Callable[..., torch.Tensor] = config.get_parsed_content("inferer")
-        self.postprocessing: Compose = config.get_parsed_content("postprocessing")
-        self.amp: bool = config.get_parsed_content("amp")
+            self.preprocessing: Compose = _built(recipe, "preprocessing")
+        self.inferer: Callable[..., torch.Tensor] = _built(recipe, "inferer")
+        self.postprocessing: Compose = _built(recipe, "postprocessing")
+        self.amp: bool = _built(recipe, "amp")
         self.network = network or load_network(recipe, self.device)
         self._loading = 1 + _first(self.preprocessing, LoadImaged)
         self._cropping = _first(self.preprocessing, CropLesiond)
@@ -215,9 +215,22 @@ def load_network(recipe: Recipe, device: torch.device) -> nn.Module:
     Raises:
         InputError: the weights are of another architecture, or no weights at all.
     """
-    network: nn.Module = recipe.config.get_parsed_content("network")
+    network: nn.Module = _built(recipe, "network")
     load_weights(network, read_checkpoint(recipe.model, device), recipe.model, recipe.settings["network_name"])
     return network.eval()
+
+
+def _built(recipe: Recipe, name: str) -> Any:
+    """The piece of the config that is called `name`."""
+    try:
+        return recipe.config.get_parsed_content(name)
+    except Exception as error:  # A setting that makes no sense makes what MONAI builds of it raise anything.
+        if find_input_error(error):
+            raise
+        raise InputError(
+            f"{recipe.model.parent}: its {name} cannot be built of its inference.json ({reason(error)}); correct its "
+            "settings there"
+        ) from error
 
 
 def _first(chain: Compose, kind: type) -> int:
