@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import tempfile
@@ -44,6 +45,17 @@ def write_csv(file: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[str
     writer.writeheader()
     writer.writerows(rows)
     write_if_changed(file, text.getvalue().encode())
+
+
+def read_bytes(file: Path) -> bytes:
+    """The content of a regular file: a pipe would keep its reader waiting, and a device may have no end.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise OSError(errno.EINVAL, "no regular file")
+    return file.read_bytes()
 
 
 def check_writable(folder: Path) -> None:
@@ -90,7 +102,7 @@ def read_json(file: Path, mend: str = "prepare the data set again", kind: Any = 
         InputError: it is damaged, or holds something else.
     """
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(file).decode())
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{file}: not a readable JSON file ({_why(error)}); {mend}") from error
     check_json(content, file, mend, kind)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import logging
 import math
+import re
 import struct
 import warnings
 import zlib
@@ -23,10 +25,12 @@ from monai.data import ImageReader, NibabelReader
 from monai.data.utils import to_affine_nd
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from PIL import Image
+from pydicom.encaps import generate_frames
 from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
 )
@@ -39,6 +43,7 @@ _DICOM_SIGNATURE_OFFSET = 128
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
+_JPEG_2000_SIGNATURE = b"\xff\x4f\xff\x51"
 # SOF0 to SOF15 without the three that are something else, and SOF55 of JPEG-LS.
 _JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -212,8 +217,8 @@ def _decode_dicom(path: Path) -> _Decoded:
         if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes) and _JPEG_END not in dataset.PixelData:
             raise ValueError("the JPEG stream has no end, and libjpeg would make up the missing rows")
         check_size(path, (dataset.Columns, dataset.Rows))
-        if syntax.is_encapsulated:
-            for size in coded_sizes(dataset.PixelData):
+        if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes):
+            for size in coded_sizes(next(generate_frames(dataset.PixelData, number_of_frames=1))):
                 check_size(path, size)
         values = dataset.pixel_array
         if dataset.PhotometricInterpretation == "MONOCHROME1":
@@ -227,11 +232,12 @@ def read_dicom(file: PathLike | str, **options: Any) -> pydicom.Dataset:
     """A DICOM file as `pydicom.dcmread` reads it with the `options`, but for what would take the memory or wait.
 
     Raises:
-        InputError: no such file, or a deflated one that is too large for a mammogram.
+        InputError: deflated, and too large for a mammogram.
+        OSError: no regular file.
         Exception: what a broken file makes pydicom raise, which is anything.
     """
     if not Path(file).is_file():
-        raise InputError(f"{file}: no such file, expected a DICOM file; check the path")
+        raise FileNotFoundError(errno.ENOENT, "no regular file")
     with Path(file).open("rb") as stream:
         head = stream.read(1 << 12)
     if DeflatedExplicitVRLittleEndian.encode() in head:
@@ -256,26 +262,28 @@ def _check_deflated(path: Path) -> None:
                 )
 
 
-def coded_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
-    """Columns and rows that a JPEG, JPEG-LS or JPEG 2000 stream inside `stream` claims, wherever it says so.
+def coded_sizes(frame: bytes) -> Iterator[tuple[int, int]]:
+    """Columns and rows that a JPEG, JPEG-LS or JPEG 2000 frame claims: decoders take memory for these.
 
-    The decoders take memory for these, whatever the DICOM header says. Bytes of pixels that look like such a header
-    can only claim what no whole stream of a mammogram claims, and no coded byte follows FF in that way.
+    Args:
+        frame: with or without the boxes of a JP2 file around a JPEG 2000 stream.
     """
-    start = stream.find(b"\xff\xd8\xff")
-    if start >= 0:
-        for place in _jpeg_headers(stream, start):
-            rows, columns = struct.unpack_from(">HH", stream, place + 5)
+    if frame.startswith(_JPEG_SIGNATURE):
+        for place in _jpeg_headers(frame):
+            rows, columns = struct.unpack_from(">HH", frame, place + 5)
             yield columns, rows
-    start = stream.find(b"\xff\x4f\xff\x51")
-    if start >= 0 and len(stream) >= start + 24:
-        right, bottom, left, top = struct.unpack_from(">IIII", stream, start + 8)
-        yield right - left, bottom - top
+        return
+    for match in re.finditer(_JPEG_2000_SIGNATURE, frame):
+        if match.start() + 24 <= len(frame):
+            right, bottom, left, top = struct.unpack_from(">IIII", frame, match.start() + 8)
+            yield right - left, bottom - top
+        if match.start() == 0:
+            return
 
 
-def _jpeg_headers(stream: bytes, start: int) -> Iterator[int]:
+def _jpeg_headers(stream: bytes) -> Iterator[int]:
     """The places of the frame headers (SOF) among the segments before the first scan."""
-    place = start + 2
+    place = 2
     while place + 9 <= len(stream) and stream[place] == 0xFF:
         marker = stream[place + 1]
         if marker == 0xDA:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
 import math
@@ -15,7 +16,7 @@ from ignite.engine import Engine, Events
 from monai.data import PILWriter
 
 from custom.errors import InputError, reason
-from custom.files import write_csv, write_if_changed
+from custom.files import read_bytes, write_csv, write_if_changed
 from custom.metrics import lesion_scores
 from custom.reader import read_mask
 from custom.summary import summarise
@@ -35,10 +36,7 @@ def read_lesions(file: Path) -> list[dict[str, Any]]:
     """
     texts = ("lesion_id", *METADATA)
     try:
-        if file.exists() and not file.is_file():
-            raise ValueError("no regular file")
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream, strict=True))
+        rows = list(csv.DictReader(io.StringIO(read_bytes(file).decode(), newline=""), strict=True))
         if any(None in row or None in row.values() for row in rows):
             raise ValueError("a row is shorter or longer than the heading")
         read = [{name: value if name in texts else float(value) for name, value in row.items()} for row in rows]

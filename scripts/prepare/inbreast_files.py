@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError, reason
+from custom.files import read_bytes
 
 INNER_FOLDER = "INbreast Release 1.0"
 IMAGES, ANNOTATIONS, SHEET = "AllDICOMs", "AllXML", "INbreast.csv"
@@ -140,9 +141,7 @@ def read_annotation(file: Path) -> bytes:
         InputError: the file cannot be read.
     """
     try:
-        if file.exists() and not file.is_file():
-            raise OSError(None, "no regular file")
-        return file.read_bytes()
+        return read_bytes(file)
     except OSError as error:
         raise InputError(f"{file.parent.name}/{file.name}: cannot be read ({error.strerror})") from error
 

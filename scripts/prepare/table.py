@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from custom.errors import InputError
+from custom.files import read_bytes
 
 Row = dict[str, str]
 
@@ -18,10 +19,8 @@ def read_content(table: Path) -> bytes:
     Raises:
         InputError: it cannot be read.
     """
-    if table.exists() and not table.is_file():
-        raise InputError(f"{table}: found no regular file, expected a CSV table; name one")
     try:
-        return table.read_bytes()
+        return read_bytes(table)
     except OSError as error:
         raise InputError(f"{table}: cannot be read ({error.strerror}); expected a CSV table") from error
 

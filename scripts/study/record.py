@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
@@ -26,8 +26,8 @@ class _Record(TypedDict):
 
     arms: dict[str, dict[str, Any]]
     tests: dict[str, dict[str, Any]]
-    switches: dict[str, Any]
-    datasets: list[dict[str, Any]]
+    switches: NotRequired[dict[str, Any]]
+    datasets: NotRequired[list[dict[str, Any]]]
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def keep_to_record(folder: Path, record: Mapping[str, Any]) -> None:
                 _compare(folder, f"test {test!r}", began["tests"].get(test), found)
         for name in ("switches", "datasets"):
             if any(folder.glob("runs/*/last.pt")):
-                _compare(folder, name, began[name], record[name])
+                _compare(folder, name, began.get(name), record[name])
     write_if_changed(file, (json.dumps(record, indent=4) + "\n").encode())
 
 

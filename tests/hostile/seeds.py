@@ -154,7 +154,11 @@ def _runs(folder: Path) -> Iterator[Seed]:
     config = ConfigParser()
     config.read_config(str(ROOT / "bundle" / "configs" / "train.json"))
     config.update(SMALL)
-    args = {name: config[name] for name in config["settings"]} | {"bundle_root": str(ROOT / "bundle"), "amp": False}
+    args = {name: config[name] for name in config["settings"]} | {
+        "bundle_root": str(ROOT / "bundle"),
+        "amp": False,
+        "processes": 1,
+    }
     args |= {"dataset_dir": "nowhere", "output_dir": "nowhere", "cache_dir": "nowhere"}
     configs = ROOT / "bundle" / "configs"
     training = {"run_id": "training", "config_file": [str(configs / "train.json")], **args}
@@ -169,7 +173,7 @@ def _runs(folder: Path) -> Iterator[Seed]:
     network(torch.zeros(1, 1, 32, 32)).sum().backward()
     optimizer.step()
     torch.save(network.state_dict(), run / "model.pt")
-    trainer = {"epoch_length": 3, "iteration": 6}
+    trainer = {"epoch_length": 3, "max_epochs": 4, "iteration": 6}
     state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "trainer": trainer}
     torch.save(state | {"best": {"metric": 0.5, "epoch": 1}}, run / "last.pt")
     evaluation = _folder(run / "evaluation" / "prepared_patient")

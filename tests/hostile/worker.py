@@ -22,6 +22,8 @@ from tests.hostile.entries import read
 from tests.hostile.mutations import damage, remove
 from tests.hostile.seeds import Seed
 
+# In place of a number: the seed as it is.
+WHOLE = -1
 # Beyond this an input is refused by the system: no allocation can take the machine's memory.
 ADDRESS_SPACE = 6 << 30
 # What reading one small damaged file may take at most. It holds a mammogram of the largest size that is accepted.
@@ -38,7 +40,7 @@ def try_one(seed: Seed, number: int, work: Path) -> dict[str, str]:
     copy = work / seed.folder.name
     shutil.copytree(seed.folder, copy)
     file = copy / seed.file.relative_to(seed.folder)
-    done = damage(seed, number, file)
+    done = damage(seed, number, file) if number != WHOLE else "nothing"
     before = _listing(work)
     reset_peak()
     start = memory("VmRSS")
