@@ -135,7 +135,7 @@ def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) 
     parser = ConfigParser()
     try:
         parser.read_config(files)
-        parser.update({name: value for name, value in {**args, **(overrides or {})}.items() if name in parser})
+        parser.update({name: value for name, value in {**args, **(overrides or {})}.items() if name and name in parser})
     except Exception as error:  # MONAI takes for granted that these are configs.
         raise InputError(
             f"{args_file}: its config files {', '.join(files)} cannot be read with its settings ({reason(error)}); "

@@ -14,7 +14,7 @@ from monai.bundle import ConfigParser
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from custom.errors import InputError, report_input_errors
+from custom.errors import InputError, reason, report_input_errors
 from custom.files import read_json
 
 Count = Annotated[int, Gt(0)]
@@ -103,7 +103,13 @@ class CommandLine:
     def read_config(self) -> ConfigParser:
         """The config files merged, without the overrides."""
         parser = ConfigParser()
-        parser.read_config(self.config_files)
+        try:
+            parser.read_config(self.config_files)
+        except Exception as error:  # MONAI takes for granted that these are configs.
+            raise InputError(
+                f"--config_file {', '.join(self.config_files)}: cannot be read as configs ({reason(error)}); expected "
+                "the JSON files of bundle/configs"
+            ) from error
         return parser
 
     @property

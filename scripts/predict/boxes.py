@@ -15,7 +15,7 @@ from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 from scipy import ndimage
 
 from custom.dicom.gsps import read_boxes
-from custom.errors import InputError, reason
+from custom.errors import InputError
 from custom.files import read_json
 from custom.reader import is_dicom, is_image, quiet_pydicom, read_dicom, read_pixels
 from scripts.predict.images import Images
@@ -121,7 +121,7 @@ def _from_coco(images: Images, file: Path) -> Iterator[_Row]:
         annotations = list(content["annotations"])
     except (InputError, KeyError, TypeError) as error:
         raise InputError(
-            f"{file}: not a COCO file ({reason(error)}), expected JSON with `images` of `id` and "
+            f"{file}: not a COCO file ({type(error).__name__}), expected JSON with `images` of `id` and "
             "`file_name` and `annotations` of `image_id` and `bbox`; export it again"
         ) from error
     for number, annotation in enumerate(annotations, start=1):
