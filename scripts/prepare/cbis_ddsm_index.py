@@ -80,7 +80,7 @@ def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
     aside: dict[str, str] = {}
     found: dict[str, list[SourceFile]] = {}
     for path in tqdm(paths, desc="Reading headers", unit="file", disable=None):
-        if path.resolve() in table_paths:
+        if path.is_file() and path.resolve() in table_paths:  # A link to itself cannot be resolved.
             continue
         file = _read_header(path, path.relative_to(source), series_keys)
         name = path.relative_to(source).as_posix()

@@ -209,7 +209,7 @@ def change_element(content: bytes, rng: random.Random) -> bytes:
             elif kind == 1 and element.VR == "US":
                 element.value = rng.choice((0, 1, 2, 7, 60000, 65535))
             elif kind == 1 and element.VR in ("DS", "IS"):
-                element.value = rng.choice(("0", "-1", "1e30", "60000", "1\\2\\3", "nan", "x", ""))
+                element._value = rng.choice(("0", "-1", "1e30", "60000", "1\\2\\3", "nan", "x", ""))
             elif element.VR not in ("OB", "OW", "SQ", "US"):
                 element._value = rng.choice(("", "x" * 5000, "MONOCHROME1", "1.2.840.10008.1.2.1", "../../escaped"))
         out = io.BytesIO()
