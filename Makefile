@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Threads that wait for each other must not keep a shared machine's cores busy.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test soak fuzz lint bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m scripts demo $(DEMO_FLAGS)
@@ -14,6 +14,18 @@ demo: $(VENV)/.installed
 test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# What takes long: thousands of inputs instead of a sample. The counts go to build/reliability.
+soak: export OMP_NUM_THREADS := 1
+soak: $(VENV)/.dev-installed
+	$(BIN)/python -m pytest -m soak
+
+# Atheris on each parser, for so many seconds.
+FUZZ_SECONDS ?= 60
+fuzz: export OMP_NUM_THREADS := 1
+fuzz: $(VENV)/.dev-installed
+	$(BIN)/python -m pip install --quiet --requirement requirements-fuzz.txt
+	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

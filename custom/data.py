@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import ignite.distributed as idist
 import numpy as np
@@ -15,10 +14,13 @@ from monai.data import PersistentDataset
 from monai.data.utils import pickle_hashing
 from monai.utils import TraceKeys
 from numpy._core.multiarray import _reconstruct
+from pydantic import ConfigDict, FiniteFloat
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from tqdm import tqdm
+from typing_extensions import TypedDict
 
 from custom.errors import InputError, find_input_error
+from custom.files import FileName, InnerPath, check_writable, read_json
 from custom.processes import wait_for_all
 from custom.reader import read_pixels
 from custom.transforms import mask_box
@@ -54,30 +56,52 @@ def datalist_file(dataset_dir: str, split: str) -> Path:
                 f"{folder}: no datalists found; expected a prepared data set: make one with `python -m scripts prepare`"
             )
         splits = ", ".join(other.stem for other in others)
-        notes = "; ".join(filter(None, (read_json(other).get("note") for other in others)))
+        notes = "; ".join(filter(None, (load_datalist(other).get("note") for other in others)))
         raise InputError(f"{file}: no such datalist; --split takes {splits} here{f' ({notes})' if notes else ''}")
     return file
 
 
-def read_json(file: Path, mend: str = "prepare the data set again") -> dict[str, Any]:
-    """The content of a datalist, or of another file.
+class _Lesion(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
 
-    Args:
-        file: to read.
-        mend: what to do where it is damaged.
+    lesion_id: FileName
+    image: InnerPath
+    label: NotRequired[InnerPath]
+    box: NotRequired[list[FiniteFloat]]
+    patient_id: NotRequired[str]
+    laterality: NotRequired[str]
+    view: NotRequired[str]
+    birads: NotRequired[str]
+    density: NotRequired[str]
+    pathology: NotRequired[str]
+
+
+class _Datalist(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    name: FileName
+    source: NotRequired[str]
+    note: NotRequired[str]
+    manifest_sha256: NotRequired[str | None]
+    training: NotRequired[list[_Lesion]]
+    validation: NotRequired[list[_Lesion]]
+    test: NotRequired[list[_Lesion]]
+
+
+def load_datalist(file: Path) -> dict[str, Any]:
+    """The content of a datalist.
 
     Raises:
-        InputError: it is damaged.
+        InputError: it is damaged, a value is of the wrong kind, or a name or a path in it leads out of the data set.
     """
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: not a readable JSON file ({error}); {mend}") from error
+    content: dict[str, Any] = read_json(file, kind=_Datalist)
+    return content
 
 
 def read_dataset_name(dataset_dir: str, split: str) -> str:
     """The name that the data set gives itself in its datalist."""
-    return read_json(datalist_file(dataset_dir, split))["name"]
+    name: str = load_datalist(datalist_file(dataset_dir, split))["name"]
+    return name
 
 
 def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any]]:
@@ -94,7 +118,7 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
     if part not in PARTS:
         raise InputError(f"--part: found {part!r}, expected one of {', '.join(PARTS)}")
     file = datalist_file(dataset_dir, split)
-    content = read_json(file)
+    content = load_datalist(file)
     if not content.get(part):
         reason = content.get("note", "the data set was prepared without it")
         filled = [other for other in PARTS if content.get(other)]
@@ -114,7 +138,7 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
 
 def masks_by_image(dataset_dir: str, split: str) -> dict[str, set[str]]:
     """The masks of all lesions of each mammogram in a datalist, whichever part they are in; absolute paths."""
-    content = read_json(datalist_file(dataset_dir, split))
+    content = load_datalist(datalist_file(dataset_dir, split))
     masks = defaultdict(set)
     for entry in (located(entry, dataset_dir) for part in PARTS for entry in content.get(part, ())):
         if "label" in entry:
@@ -179,6 +203,8 @@ class LesionDataset(PersistentDataset):
     def __init__(
         self, data: Sequence[Mapping[str, Any]], transform: Callable, cache_dir: str | None = None, seed: int = 0
     ) -> None:
+        if cache_dir is not None:
+            check_writable(Path(cache_dir))
         super().__init__(
             data, transform, cache_dir, hash_func=_hash_item, hash_transform=pickle_hashing, track_meta=True
         )

@@ -13,8 +13,26 @@ from types import TracebackType
 _QUOTED = re.compile(r"(?<!\w)b?(['\"])(?:.*\1|.*)", re.DOTALL)
 
 
+# Of a line: what a damaged file holds may be of any length.
+_LONGEST = 1500
+
+
 class InputError(Exception):
-    """A fault of the input, told in one line: the file, what was found, what was expected, what to do next."""
+    """A fault of the input, told in one line: the file, what was found, what was expected, what to do next.
+
+    Names and values of a file stand in it as they are, but for what would break the line or steer a terminal.
+    """
+
+    def __init__(self, line: str = "") -> None:
+        # A DataLoader worker hands its error over with the traceback in front of the line, for `message` to cut off.
+        super().__init__(line if line.startswith("Caught ") else _printable(line))
+
+
+def _printable(line: str) -> str:
+    plain = line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    if len(plain) <= _LONGEST:
+        return plain
+    return f"{plain[: 2 * _LONGEST // 3]} ... {plain[-_LONGEST // 3 :]}"
 
 
 def find_input_error(error: BaseException | None) -> InputError | None:

@@ -1,13 +1,19 @@
-"""Writing a file so that nobody ever meets half of it."""
+"""Writing a file so that nobody ever meets half of it, and reading JSON that may be damaged or hostile."""
 
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Len
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
 from custom.errors import InputError
 
@@ -42,3 +48,81 @@ def write_csv(file: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[str
     writer.writeheader()
     writer.writerows(rows)
     write_if_changed(file, text.getvalue().encode())
+
+
+def read_bytes(file: Path) -> bytes:
+    """The content of a regular file: a pipe would keep its reader waiting, and a device may have no end.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise OSError(errno.EINVAL, "no regular file")
+    return file.read_bytes()
+
+
+def check_writable(folder: Path) -> None:
+    """Make `folder`, and a file in it for a moment.
+
+    Raises:
+        InputError: that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); name a folder that can be") from error
+
+
+def _one_name(text: str) -> str:
+    if text in (".", "..") or not text.isprintable() or any(mark in text for mark in "/\\:"):
+        raise ValueError("a name without / \\ : and line breaks expected, since files are called after it")
+    return text
+
+
+def _inside(text: str) -> str:
+    if Path(text).is_absolute() or ".." in Path(text).parts or not text.isprintable():
+        raise ValueError("a path inside the data set expected")
+    return text
+
+
+# A text that names files: in a data file it must not lead out of the folder that they belong to.
+FileName = Annotated[str, Len(1, 200), AfterValidator(_one_name)]
+# A path that does not lead out of the folder that it is relative to.
+InnerPath = Annotated[str, Len(1, 1000), AfterValidator(_inside)]
+
+
+def read_json(file: Path, mend: str = "prepare the data set again", kind: Any = dict[str, Any]) -> Any:
+    """The content of a JSON file, as it stands there.
+
+    Args:
+        file: to read.
+        mend: what to do where it is damaged.
+        kind: what it must hold: a type that pydantic checks, without turning one kind of value into another.
+
+    Raises:
+        InputError: it is damaged, or holds something else.
+    """
+    try:
+        content = json.loads(read_bytes(file).decode())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not a readable JSON file ({_why(error)}); {mend}") from error
+    check_json(content, file, mend, kind)
+    return content
+
+
+def check_json(content: object, file: Path, mend: str, kind: Any) -> None:
+    """Refuse the content of a JSON file that is of another kind; see `read_json`."""
+    given = None if hasattr(kind, "__pydantic_config__") else ConfigDict(strict=True)
+    try:
+        TypeAdapter(kind, config=given).validate_python(content)
+    except (ValidationError, RecursionError) as error:
+        faults: list[Any] = list(error.errors(include_url=False)) if isinstance(error, ValidationError) else [{}]
+        where = ".".join(map(str, faults[0].get("loc", ()))) or "the file"
+        told = faults[0].get("msg", "is nested too deeply")
+        raise InputError(f"{file}: {where}: {told[0].lower()}{told[1:]}; {mend}") from error
+
+
+def _why(error: Exception) -> str:
+    return str(error.strerror) if isinstance(error, OSError) else str(error)

@@ -9,7 +9,7 @@ import monai
 import torch
 from torch import nn
 
-from custom.data import datalist_file, read_json
+from custom.data import datalist_file, load_datalist
 
 
 def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> di
 def dataset_provenance(dataset_dir: str, split: str) -> dict[str, Any]:
     """Which data a datalist stands for, by name and by hash; see `provenance`."""
     file = datalist_file(dataset_dir, split)
-    datalist = read_json(file)
+    datalist = load_datalist(file)
     return {
         "name": datalist["name"],
         "split": split,

@@ -12,9 +12,12 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from monai.bundle import ConfigParser
+from pydantic import ConfigDict, NonNegativeInt, PositiveInt
+from typing_extensions import TypedDict
 
+from custom.checkpoints import read_checkpoint
 from custom.errors import InputError, reason
-from custom.files import write_if_changed
+from custom.files import check_json, read_json, write_if_changed
 from custom.processes import once
 from custom.settings import CommandLine
 
@@ -30,6 +33,38 @@ _OF_ONE_LAUNCH = ("run_name", "resume", *OF_THE_MACHINE)
 _NOT_KEPT = ("bundle_root", "run_dir")
 # Several processes train; one evaluates.
 _OF_TRAINING = "multi_gpu_train.json"
+
+
+class _Trainer(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    epoch_length: PositiveInt
+    iteration: NonNegativeInt
+
+
+class _Best(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    metric: float
+    epoch: int
+
+
+class _Last(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    network: dict[str, Any]
+    optimizer: dict[str, Any]
+    trainer: _Trainer
+    best: _Best
+
+
+class _Args(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    config_file: list[str] | str
+
+
+_MEND_ARGS = "expected the args file of a training: name its run folder"
 
 
 @once
@@ -93,19 +128,20 @@ def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) 
     Raises:
         InputError: the args file or a config file that it names is not there.
     """
-    try:
-        args = json.loads(args_file.read_text())
-        files = list(args["config_file"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{args_file}: not a readable args file ({reason(error)}); expected that of a training: name its run folder"
-        ) from error
+    args = read_json(args_file, _MEND_ARGS, _Args)
+    files = [args["config_file"]] if isinstance(args["config_file"], str) else args["config_file"]
     for file in files:
         if not Path(file).is_file():
             raise InputError(f"{args_file}: its config file {file} is gone; put it back, or correct its path there")
     parser = ConfigParser()
-    parser.read_config(files)
-    parser.update({name: value for name, value in {**args, **(overrides or {})}.items() if name in parser})
+    try:
+        parser.read_config(files)
+        parser.update({name: value for name, value in {**args, **(overrides or {})}.items() if name and name in parser})
+    except Exception as error:  # MONAI takes for granted that these are configs.
+        raise InputError(
+            f"{args_file}: its config files {', '.join(files)} cannot be read with its settings ({reason(error)}); "
+            "put them back as they were"
+        ) from error
     return parser
 
 
@@ -113,8 +149,19 @@ def epochs_done(run_dir: Path) -> int:
     """How many epochs the run in `run_dir` has finished; 0 without a checkpoint."""
     if not (run_dir / LAST).is_file():
         return 0
-    trainer = torch.load(run_dir / LAST, map_location="cpu", weights_only=True)["trainer"]
-    return trainer["iteration"] // trainer["epoch_length"]
+    trainer = read_last(run_dir / LAST)["trainer"]
+    return int(trainer["iteration"] // trainer["epoch_length"])
+
+
+def read_last(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
+    """The state in a `last.pt`: `network`, `optimizer`, `trainer`, `best` and perhaps `scaler`.
+
+    Raises:
+        InputError: it is damaged or something else.
+    """
+    state: dict[str, Any] = read_checkpoint(file, device)
+    check_json(state, file, "restore it, or train anew without --resume", _Last)
+    return state
 
 
 def evaluation_folder(model: str, dataset_name: str, split: str, box_displacement: float, head: int) -> str:
@@ -202,7 +249,7 @@ def _as_text(content: dict[str, Any]) -> bytes:
 
 def _go_on(folder: Path, kept: dict[str, Any]) -> None:
     args_file = folder / "training.json"
-    recorded = json.loads(args_file.read_text())
+    recorded = read_json(args_file, _MEND_ARGS)
     for name in kept.keys() & recorded.keys() - _FREE_ON_RESUME:
         if recorded[name] != kept[name]:
             raise InputError(
@@ -213,7 +260,7 @@ def _go_on(folder: Path, kept: dict[str, Any]) -> None:
     if done >= kept["epochs"]:
         raise InputError(f"{folder}: has its {done} epochs already; pass a larger number by --epochs to train on")
     for file in folder.glob("*.json"):
-        content = json.loads(file.read_text())
+        content = read_json(file, _MEND_ARGS)
         changed = {name: kept[name] for name in _FREE_ON_RESUME & content.keys()}
         if file.name == "inference.json":
             del changed["output_dir"]  # there it is the folder of the masks

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,8 @@ from monai.bundle import ConfigParser
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from custom.errors import InputError, report_input_errors
+from custom.errors import InputError, reason, report_input_errors
+from custom.files import read_json
 
 Count = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -106,7 +106,13 @@ class CommandLine:
     def read_config(self) -> ConfigParser:
         """The config files merged, without the overrides."""
         parser = ConfigParser()
-        parser.read_config(self.config_files)
+        try:
+            parser.read_config(self.config_files)
+        except Exception as error:  # MONAI takes for granted that these are configs.
+            raise InputError(
+                f"--config_file {', '.join(self.config_files)}: cannot be read as configs ({reason(error)}); expected "
+                "the JSON files of bundle/configs"
+            ) from error
         return parser
 
     @property
@@ -204,7 +210,5 @@ def _check_heads(settings: dict[str, Any]) -> None:
 
 
 def _read_args_file(path: str) -> dict[str, Any]:
-    try:
-        return json.loads(Path(path).read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: not a readable JSON args file ({error}); give the args file of a run") from error
+    args: dict[str, Any] = read_json(Path(path), "give the args file of a run")
+    return args

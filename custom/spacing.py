@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-import pydicom
-
 from custom.errors import InputError, reason
-from custom.reader import is_dicom, quiet_pydicom
+from custom.reader import is_dicom, quiet_pydicom, read_dicom
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def read_spacing(file: PathLike | str, pixel_spacing: Sequence[float]) -> Spacin
 def _of_dicom(file: Path) -> Spacing | None:
     try:
         with quiet_pydicom():
-            dataset = pydicom.dcmread(file, force=True, stop_before_pixels=True)
+            dataset = read_dicom(file, force=True, stop_before_pixels=True)
             pixel, imager = (_pair(dataset.get(name)) for name in ("PixelSpacing", "ImagerPixelSpacing"))
             magnification = float(dataset.get("EstimatedRadiographicMagnificationFactor") or 0)
             calibrated = bool(dataset.get("PixelSpacingCalibrationType"))

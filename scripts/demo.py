@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from custom.data import read_json
+from custom.data import load_datalist
 from custom.errors import InputError
 from custom.handlers import read_lesions
 from scripts.picture import picture_cases, write_picture
@@ -78,7 +78,7 @@ def demo(
 
 def compare_with_baselines(table: Path, datalist: Path) -> str:
     """Mean Dice of network and baselines as text, over all lesions and for each shape and for spiculated margins."""
-    entries = {entry["lesion_id"]: entry for entry in read_json(datalist)["test"]}
+    entries = {entry["lesion_id"]: entry for entry in load_datalist(datalist)["test"]}
     rows = read_lesions(table)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:

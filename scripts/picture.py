@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from custom.data import datalist_file, located, read_json
+from custom.data import datalist_file, load_datalist, located
 from custom.handlers import read_lesions
 from custom.outlines import PREDICTION_COLOUR, TRUTH_COLOUR, draw_outlines
 from scripts.case import Case, read_case, spanning
@@ -30,7 +30,7 @@ def picture_cases(evaluation_dir: Path, dataset_dir: Path, split: str, columns: 
     Returns:
         RGB `(rows, columns, 3)`, 8 bit.
     """
-    datalist = read_json(datalist_file(str(dataset_dir), split))
+    datalist = load_datalist(datalist_file(str(dataset_dir), split))
     entries = {entry["lesion_id"]: located(entry, dataset_dir) for entry in datalist["test"]}
     tiles = []
     for row in spanning(read_lesions(evaluation_dir / "lesions.csv"), 2 * columns):

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
 from custom.dicom.source import kind_name
 from custom.errors import InputError, reason
-from custom.reader import quiet_pydicom
+from custom.reader import quiet_pydicom, read_dicom
 from custom.transforms.crop import Box
 
 
@@ -41,7 +40,7 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
     """
     try:
         with quiet_pydicom():
-            kind, graphics = _parse(pydicom.dcmread(file))
+            kind, graphics = _parse(read_dicom(file))
     except Exception as error:  # A broken file makes pydicom raise anything.
         raise InputError(
             f"{file}: cannot be read ({reason(error)}), expected a DICOM presentation state (GSPS); export it again"

@@ -16,7 +16,6 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import generate_uid
@@ -24,6 +23,7 @@ from pydicom.uid import generate_uid
 from custom.dicom.algorithm import Algorithm
 from custom.files import write_if_changed
 from custom.findings import Finding
+from custom.reader import read_dicom
 
 
 def fingerprint(source: Dataset, algorithm: Algorithm, findings: Sequence[Finding]) -> str:
@@ -70,6 +70,6 @@ def save(dataset: Dataset, file: Path) -> None:
 
 def _instance(file: Path) -> str | None:
     try:
-        return pydicom.dcmread(file, specific_tags=["SOPInstanceUID"]).get("SOPInstanceUID")
+        return read_dicom(file, specific_tags=["SOPInstanceUID"]).get("SOPInstanceUID")
     except (OSError, InvalidDicomError):
         return None

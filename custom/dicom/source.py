@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pydicom
 from monai.utils import ensure_tuple
 from pydicom import uid
 from pydicom.config import RAISE
@@ -16,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, TM, validate_value
 
 from custom.errors import InputError, reason
-from custom.reader import quiet_pydicom
+from custom.reader import quiet_pydicom, read_dicom
 
 _REFERENCE = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 # Type 2 of the Patient and the General Study module (PS3.3 C.7.1.1 and C.7.2.1): present, though perhaps empty.
@@ -63,7 +62,7 @@ def read_source(file: Path) -> Dataset:
     """
     try:
         with quiet_pydicom():
-            found = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+            found = read_dicom(file, stop_before_pixels=True, force=True)
             source = Dataset()
             lossy = _LOSSY if _is_lossy(found) else ()
             for keyword in (*_REFERENCE, *_IMAGE, *lossy):

@@ -1,6 +1,6 @@
 from custom.handlers.buffers import ShareBuffers
 from custom.handlers.calibration import CalibrationTable
-from custom.handlers.checkpoints import RunCheckpoints
+from custom.handlers.checkpoints import LoadModel, RunCheckpoints
 from custom.handlers.hparams import RunParameters
 from custom.handlers.lesion_results import LesionMasks, LesionTable, read_lesions
 from custom.handlers.outlines import LesionOutlines
@@ -13,6 +13,7 @@ __all__ = [
     "LesionMasks",
     "LesionOutlines",
     "LesionTable",
+    "LoadModel",
     "PrecisionRecallCurve",
     "RunCheckpoints",
     "RunParameters",

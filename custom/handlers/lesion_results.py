@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import numpy as np
 from ignite.engine import Engine, Events
 from monai.data import PILWriter
 
-from custom.files import write_csv, write_if_changed
+from custom.errors import InputError, reason
+from custom.files import read_bytes, write_csv, write_if_changed
 from custom.metrics import lesion_scores
 from custom.reader import read_mask
 from custom.summary import summarise
@@ -26,13 +29,22 @@ logger = logging.getLogger(__name__)
 
 
 def read_lesions(file: Path) -> list[dict[str, Any]]:
-    """The rows of a `lesions.csv`, numbers as numbers."""
+    """The rows of a `lesions.csv` or a `calibration.csv`, numbers as numbers.
+
+    Raises:
+        InputError: it cannot be read, a row is shorter or longer than the heading, or a value is no finite number.
+    """
     texts = ("lesion_id", *METADATA)
-    with file.open(newline="") as stream:
-        return [
-            {name: value if name in texts else float(value) for name, value in row.items()}
-            for row in csv.DictReader(stream)
-        ]
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_bytes(file).decode(), newline=""), strict=True))
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a row is shorter or longer than the heading")
+        read = [{name: value if name in texts else float(value) for name, value in row.items()} for row in rows]
+        if not all(math.isfinite(value) for row in read for value in row.values() if isinstance(value, float)):
+            raise ValueError("a value is no finite number")
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{file}: not a readable table ({reason(error)}); evaluate again") from error
+    return read
 
 
 class LesionMasks:

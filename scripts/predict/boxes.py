@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter, defaultdict
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 from scipy import ndimage
 
 from custom.dicom.gsps import read_boxes
 from custom.errors import InputError
-from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom, read_pixels
+from custom.files import read_json
+from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom, read_dicom, read_pixels
 from scripts.predict.images import Images
 from scripts.prepare.table import read_content, read_table
 
@@ -117,12 +116,12 @@ def _from_table(images: Images, file: Path) -> Iterator[_Row]:
 
 def _from_coco(images: Images, file: Path) -> Iterator[_Row]:
     try:
-        content = json.loads(file.read_text())
+        content = read_json(file)
         names = {image["id"]: str(image["file_name"]) for image in content["images"]}
         annotations = list(content["annotations"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (InputError, KeyError, TypeError) as error:
         raise InputError(
-            f"{file}: not a COCO file ({type(error).__name__} at {error}), expected JSON with `images` of `id` and "
+            f"{file}: not a COCO file ({type(error).__name__}), expected JSON with `images` of `id` and "
             "`file_name` and `annotations` of `image_id` and `bbox`; export it again"
         ) from error
     for number, annotation in enumerate(annotations, start=1):
@@ -169,7 +168,7 @@ def _from_mask(images: Images, file: Path) -> Iterator[_Row]:
 def _is_presentation(file: Path) -> bool:
     with quiet_pydicom():
         try:
-            header = pydicom.dcmread(file, force=True, specific_tags=["SOPClassUID"], stop_before_pixels=True)
+            header = read_dicom(file, force=True, specific_tags=["SOPClassUID"], stop_before_pixels=True)
         except Exception:  # Whatever is wrong with it is told when it is read as an image.
             return False
     return header.get("SOPClassUID") == GrayscaleSoftcopyPresentationStateStorage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import torch
 
 from custom.dicom.algorithm import Algorithm
 from custom.errors import InputError, find_input_error, message, reason
-from custom.files import write_csv
+from custom.files import check_writable, write_csv
 from custom.reader import is_dicom
 from scripts.predict.boxes import Request, read_requests
 from scripts.predict.engine import Engine, predictor_of
@@ -100,7 +99,7 @@ def predict(
     table = None if boxes_file is None else Path(boxes_file)
     images = Images(Path(image), _no_images(Path(image), output, table))
     requests = read_requests(images, boxes, table)
-    _check_writable(output)
+    check_writable(output)
     run = None if run_dir is None else str(Path(run_dir).resolve())
     order = _Order(
         output.resolve(), run, format, probability, engine, recipe.model_sha256, recipe.settings, recipe.identity
@@ -263,12 +262,3 @@ def _conclude(output: Path, images: Images, rows: Sequence[Row]) -> None:
         raise InputError(failed[0] + others)
     print(f"{len(rows) - len(failed)} of {len(rows)} boxes predicted, written to {output}", end="")
     print(f"; why the others were not stands in {output / TABLE}" if failed else "")
-
-
-def _check_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror}); name a folder that can be") from error

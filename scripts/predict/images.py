@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path, PurePath
 
-import pydicom
-
 from custom.errors import InputError
-from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom
+from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom, read_dicom
 
 
 class Images:
@@ -72,7 +70,7 @@ class Images:
         for file in filter(is_dicom, self.files):
             with quiet_pydicom():
                 try:
-                    header = pydicom.dcmread(
+                    header = read_dicom(
                         file, force=True, specific_tags=["SOPInstanceUID", "Columns", "Rows"], stop_before_pixels=True
                     )
                     found[str(header.SOPInstanceUID)] = file, int(header.Columns), int(header.Rows)

@@ -24,7 +24,7 @@ from custom.dicom.algorithm import Algorithm
 from custom.dicom.report import write_report
 from custom.dicom.segmentation import write_segmentation
 from custom.errors import InputError
-from custom.files import write_if_changed
+from custom.files import read_json, write_if_changed
 from custom.findings import Finding
 from custom.outlines import BOX_COLOUR, draw_in_frame, draw_outlines, scaled
 from custom.reader import is_dicom
@@ -98,7 +98,7 @@ def is_begun(folder: Path, name: str) -> bool:
 def is_whole(folder: Path, name: str, made_from: Mapping[str, Any]) -> list[str]:
     """The files of a lesion that were made from the same; none if one of them is not there."""
     content = _read(_json(folder, name))
-    files: list[str] = content.get("files", [])
+    files = _files(content)
     whole = content.get("made_from") == json.loads(json.dumps(made_from))
     return files if whole and all((folder / file).is_file() for file in files) else []
 
@@ -187,16 +187,22 @@ def _json(folder: Path, name: str) -> Path:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError):
+        content: dict[str, Any] = read_json(file)
+    except InputError:
         return {}
-    return content if isinstance(content, dict) else {}
+    return content
+
+
+def _files(content: Mapping[str, Any]) -> list[str]:
+    files = content.get("files")
+    return files if isinstance(files, list) and all(isinstance(file, str) for file in files) else []
 
 
 def _clear(folder: Path, names: Mapping[str, Sequence[str]]) -> None:
     """Remove the JSON of the lesions, so that nothing half-new looks whole, and files that are no longer written."""
     for name, files in names.items():
-        earlier = _read(_json(folder, name)).get("files", [])
+        # What stands in the file is not believed: no other lesion's files are removed, and none elsewhere.
+        earlier = [file for file in _files(_read(_json(folder, name))) if file.startswith(f"{name}_")]
         for file in ({*earlier} - {*files}) | {f"{name}.json"}:
             (folder / Path(file).name).unlink(missing_ok=True)
 

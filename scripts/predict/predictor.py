@@ -18,7 +18,8 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, Invertd, LoadImaged
 from torch import nn
 
-from custom.errors import InputError, reason
+from custom.checkpoints import load_weights, read_checkpoint
+from custom.errors import InputError, find_input_error, reason
 from custom.findings import Finding
 from custom.measurements import measure
 from custom.reader import is_dicom
@@ -128,11 +129,11 @@ class Predictor:
         self.threshold: float = config["threshold"]
         self.margin, self.square = config["margin"], config["square"]
         self.batch_size: int = config["batch_size"]
-        self.device: torch.device = config.get_parsed_content("device")
+        self.device: torch.device = _built(recipe, "device")
         with _without_advice():
-            self.preprocessing: Compose = config.get_parsed_content("preprocessing")
-        self.inferer: Callable[..., torch.Tensor] = config.get_parsed_content("inferer")
-        self.postprocessing: Compose = config.get_parsed_content("postprocessing")
+            self.preprocessing: Compose = _built(recipe, "preprocessing")
+        self.inferer: Callable[..., torch.Tensor] = _built(recipe, "inferer")
+        self.postprocessing: Compose = _built(recipe, "postprocessing")
         self.network = network or load_network(recipe, self.device)
         self._loading = 1 + _first(self.preprocessing, LoadImaged)
         self._cropping = _first(self.preprocessing, CropLesiond)
@@ -216,30 +217,22 @@ def load_network(recipe: Recipe, device: torch.device) -> nn.Module:
     Raises:
         InputError: the weights are of another architecture, or no weights at all.
     """
-    network: nn.Module = recipe.config.get_parsed_content("network")
-    try:
-        weights = torch.load(recipe.model, map_location=device, weights_only=True)
-    except Exception as error:  # A damaged file makes torch raise anything.
-        raise InputError(
-            f"{recipe.model}: not a readable model ({reason(error)}); expected the weights that a training writes"
-        ) from error
-    try:
-        network.load_state_dict(weights)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        raise InputError(_misfit(recipe, network, weights)) from error
+    network: nn.Module = _built(recipe, "network")
+    load_weights(network, read_checkpoint(recipe.model, device), recipe.model, recipe.settings["network_name"])
     return network.eval()
 
 
-def _misfit(recipe: Recipe, network: nn.Module, weights: object) -> str:
-    expected = network.state_dict()
-    found = weights if isinstance(weights, dict) else {}
-    shared = [name for name in expected if name in found]
-    differing = [name for name in shared if getattr(found[name], "shape", None) != expected[name].shape]
-    return (
-        f"{recipe.model}: its weights do not fit the network {recipe.settings['network_name']}: of {len(expected)} "
-        f"expected {len(expected) - len(shared)} are missing and {len(differing)} have another size, and "
-        f"{len(found) - len(shared)} others were found; expected the model of the same run as its inference.json"
-    )
+def _built(recipe: Recipe, name: str) -> Any:
+    """The piece of the config that is called `name`."""
+    try:
+        return recipe.config.get_parsed_content(name)
+    except Exception as error:  # A setting that makes no sense makes what MONAI builds of it raise anything.
+        if find_input_error(error):
+            raise
+        raise InputError(
+            f"{recipe.model.parent}: its {name} cannot be built of its inference.json ({reason(error)}); correct its "
+            "settings there"
+        ) from error
 
 
 def _first(chain: Compose, kind: type) -> int:

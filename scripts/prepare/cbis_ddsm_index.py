@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import pydicom
 from PIL import Image
 from pydicom.errors import InvalidDicomError
 from tqdm import tqdm
 
 from custom.errors import reason
-from custom.reader import quiet_pydicom
+from custom.reader import quiet_pydicom, read_dicom
 from scripts.prepare.cbis_ddsm_tables import Key, Tables, parse_key
 from scripts.prepare.table import read_content, read_table
 
@@ -81,7 +80,7 @@ def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
     aside: dict[str, str] = {}
     found: dict[str, list[SourceFile]] = {}
     for path in tqdm(paths, desc="Reading headers", unit="file", disable=None):
-        if path.resolve() in table_paths:
+        if path.is_file() and path.resolve() in table_paths:  # A link to itself cannot be resolved.
             continue
         file = _read_header(path, path.relative_to(source), series_keys)
         name = path.relative_to(source).as_posix()
@@ -121,6 +120,8 @@ def _read_header(path: Path, relative: Path, series_keys: Mapping[str, Key]) -> 
     name = relative.as_posix()
     from_folders = next(filter(None, map(parse_key, reversed(relative.parts[:-1]))), None)
     try:
+        if path.exists() and not path.is_file():
+            return None  # A pipe would keep its reader waiting.
         length = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(132)
@@ -129,17 +130,16 @@ def _read_header(path: Path, relative: Path, series_keys: Mapping[str, Key]) -> 
     if head.startswith(b"\xff\xd8\xff") or path.suffix.lower() in JPEG_SUFFIXES:
         key = series_keys.get(relative.parent.name) or from_folders
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=("JPEG", "PNG")) as image:
                 return SourceFile(name, key, True, image.size, 8, "", length)
-        except OSError as error:
-            return SourceFile(
-                name, key, True, bytes=length, fault=f"the header cannot be read ({error}); fetch it again"
-            )
+        except Exception as error:  # A broken header makes Pillow raise anything.
+            fault = f"the header cannot be read ({reason(error)}); fetch it again"
+            return SourceFile(name, key, True, bytes=length, fault=fault)
     if not head.endswith(b"DICM") and path.suffix.lower() != ".dcm":
         return None
     try:
         with quiet_pydicom():
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(HEADER))
+            header = read_dicom(path, stop_before_pixels=True, specific_tags=list(HEADER))
             size = int(header.get("Columns") or 0), int(header.get("Rows") or 0)
             key = parse_key(str(header.get("PatientID") or "")) or from_folders
             return SourceFile(

@@ -127,7 +127,7 @@ def _find(folder: Path, name: str) -> Path:
             f"{folder}: {name} is not there; expected both official tables: fetch them from the collection's page "
             "and name their folder with --tables"
         )
-    if len({file.read_bytes() for file in found}) > 1:
+    if len({read_content(file) for file in found}) > 1:
         raise InputError(f"{found[0]}: differs from {found[1]}; expected one version: name its folder with --tables")
     return found[0]
 

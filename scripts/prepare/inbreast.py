@@ -17,6 +17,7 @@ from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
 from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_mask
 from scripts.prepare.pixels import read_values
+from scripts.prepare.table import read_content
 from scripts.spread import spread
 
 NAME = "inbreast_mass"
@@ -81,7 +82,7 @@ def prepare_inbreast(
     """
     release, target = files.find_release(source), Path(dataset_dir).resolve()
     sheet_file = release / files.SHEET
-    content = sheet_file.read_bytes()
+    content = read_content(sheet_file)
     sheet = files.read_sheet(sheet_file, content)
     images, strangers = find_images(release / files.IMAGES)
     cases = [

@@ -15,7 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from custom.errors import InputError
+from custom.errors import InputError, reason
+from custom.files import read_bytes
 
 INNER_FOLDER = "INbreast Release 1.0"
 IMAGES, ANNOTATIONS, SHEET = "AllDICOMs", "AllXML", "INbreast.csv"
@@ -26,6 +27,7 @@ LEAST_POINTS = 3
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _POINT = re.compile(rf"\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*")
 _IMAGE_NAME = re.compile(r"([0-9]+)_([0-9a-f]{16})_MG_([RL])_(CC|ML|FB)_ANON\.dcm", re.IGNORECASE)
+_LONGEST_POINT = 200
 _SIDES = {"L": "LEFT", "R": "RIGHT"}
 # The files' names shorten the one view whose name is longer than two letters.
 _VIEWS = {"ML": "MLO"}
@@ -100,7 +102,8 @@ def parse_image_name(name: str) -> ImageName | None:
 
 def parse_point(text: str) -> tuple[float, float] | None:
     """The point `"(x, y)"`; None for anything but two finite decimal numbers."""
-    match = _POINT.fullmatch(text)
+    # Of a longer text the pattern would try every way to cut its digits.
+    match = _POINT.fullmatch(text) if len(text) <= _LONGEST_POINT else None
     if match is None:
         return None
     x, y = float(match[1]), float(match[2])
@@ -114,7 +117,10 @@ def read_sheet(file: Path, content: bytes) -> dict[str, dict[str, str]]:
         InputError: a column is missing.
     """
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig", errors="replace"), newline=""), delimiter=";")
-    rows = [[cell.strip() for cell in row] for row in reader]
+    try:
+        rows = [[cell.strip() for cell in row] for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{file}: not a CSV table ({error}); expected the sheet of the release") from error
     heading = rows[0] if rows else []
     wanted = {"File Name": "image_id", "Bi-Rads": "birads", "ACR": "density"}
     missing = [name for name in wanted if name not in heading]
@@ -135,7 +141,7 @@ def read_annotation(file: Path) -> bytes:
         InputError: the file cannot be read.
     """
     try:
-        return file.read_bytes()
+        return read_bytes(file)
     except OSError as error:
         raise InputError(f"{file.parent.name}/{file.name}: cannot be read ({error.strerror})") from error
 
@@ -147,14 +153,14 @@ def read_rois(file: Path, content: bytes) -> list[Roi]:
         InputError: the file is not such a list.
     """
     try:
-        images = plistlib.loads(content)["Images"]
+        # Only XML, not the binary form; plistlib refuses entities.
+        images = plistlib.loads(content, fmt=plistlib.FMT_XML)["Images"]
         regions = [region for image in images[:1] for region in image["ROIs"]]
         return [_roi(number, region) for number, region in enumerate(regions, start=1)]
     except Exception as error:  # plistlib lets through whatever broken content makes it stumble over.
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{file.parent.name}/{file.name}: not a property list with Images[0].ROIs "
-            f"({type(error).__name__}: {reason}); fetch the file again"
+            f"({type(error).__name__}: {reason(error)}); fetch the file again"
         ) from error
 
 

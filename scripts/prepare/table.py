@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from custom.errors import InputError
+from custom.files import read_bytes
 
 Row = dict[str, str]
 
@@ -19,7 +20,7 @@ def read_content(table: Path) -> bytes:
         InputError: it cannot be read.
     """
     try:
-        return table.read_bytes()
+        return read_bytes(table)
     except OSError as error:
         raise InputError(f"{table}: cannot be read ({error.strerror}); expected a CSV table") from error
 
@@ -38,7 +39,9 @@ def read_table(content: bytes, table: Path, required: Sequence[str]) -> list[Row
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), skipinitialspace=True)
         columns = [(name or "").strip() for name in reader.fieldnames or []]
-        rows = [dict(zip(columns, ((cell or "").strip() for cell in row.values()), strict=False)) for row in reader]
+        # Cells beyond the last heading are a list under a name that is none.
+        cells = ([cell or "" for name, cell in row.items() if name is not None] for row in reader)
+        rows = [dict(zip(columns, map(str.strip, row), strict=False)) for row in cells]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table}: not a CSV table in UTF-8 ({error}); save it as such") from error
     twice = sorted({name for name in columns if name and columns.count(name) > 1})

@@ -6,14 +6,13 @@ import csv
 from collections.abc import Sequence
 from typing import Any
 
-from custom.data import read_json
 from scripts.counting import count_lesions
 from scripts.report.blocks import NotThere
 from scripts.report.sources import Evaluation, Row, Run, Study
 from scripts.study.arm import TEST
 from scripts.study.definition import slug
 from scripts.study.outcome import Outcome
-from scripts.study.record import RECORD
+from scripts.study.record import read_record
 from scripts.study.table import mean_over_seeds
 
 # The further ones stand in the table of all evaluations alone, or a study of boxes would fill the page.
@@ -90,7 +89,7 @@ def first_tests(study: Study) -> dict[str, list[Evaluation]]:
     """Of each arm the evaluations of its seeds in the study's first test; without the arms that have none."""
     if not study.runs:
         return {}
-    test = slug(next(iter(read_json(study.folder / RECORD)["tests"]))) or TEST
+    test = slug(next(iter(read_record(study.folder)["tests"]))) or TEST
     evaluations = {
         arm: [evaluation for run in runs for evaluation in run.evaluations if evaluation.name == test]
         for arm, runs in study.runs.items()

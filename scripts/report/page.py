@@ -181,7 +181,11 @@ def _script_number(value: float) -> str:
 
 def _natural(text: str) -> tuple[Any, ...]:
     """Orders texts as a reader would: numbers in them by their value, the empty text last."""
-    parts = [(not part.isdecimal(), int(part) if part.isdecimal() else part) for part in re.split(r"(\d+)", text)]
+    # Of two numbers the one with more digits is greater; Python reads none of thousands of digits.
+    parts = [
+        (not part.isdecimal(), (len(part.lstrip("0")) if part.isdecimal() else 0), part.lstrip("0"), part)
+        for part in re.split(r"(\d+)", text)
+    ]
     return (text == "", parts)
 
 

@@ -2,31 +2,100 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired
 
-from custom.data import PARTS, datalist_file, located, read_json
+from annotated_types import Gt, Len, Lt
+from pydantic import ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
+from typing_extensions import TypedDict
+
+from custom.data import PARTS, datalist_file, load_datalist, located
 from custom.errors import InputError
+from custom.files import FileName, read_json
 from custom.handlers import read_lesions
 from custom.handlers.lesion_results import BOX, METADATA
+from custom.summary import METRICS
 from scripts.curves import read_curves
 from scripts.study.definition import slug
-from scripts.study.record import RECORD
+from scripts.study.record import RECORD, read_record
 
 Row = dict[str, Any]
 
-_OF_A_RUN = {
-    *("dataset_dir", "split", "seed", "epochs", "network_name", "image_size", "margin", "square"),
-    *("remove_artifacts", "wiener", "wiener_window", "clahe", "clahe_clip_limit", "clahe_tiles"),
-}
-_OF_A_SUMMARY = {
-    *("lesions", "patients", "per_lesion", "pooled", "confusion_matrix", "by"),
-    *("parameters", "dataset", "settings", "versions"),
+_MEND = "repeat what wrote it"
+
+
+class _RunArgs(TypedDict):
+    """Of the settings in `training.json`, and in a `summary.json`, what a report shows."""
+
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    dataset_dir: str
+    split: FileName
+    seed: NonNegativeInt
+    epochs: int
+    network_name: str
+    image_size: Annotated[list[PositiveInt], Len(2, 2)]
+    margin: FiniteFloat
+    square: bool
+    remove_artifacts: bool
+    wiener: bool
+    wiener_window: PositiveInt
+    clahe: bool
+    clahe_clip_limit: FiniteFloat
+    clahe_tiles: Annotated[list[PositiveInt], Len(2, 2)]
+
+
+class _TestSettings(_RunArgs):
+    box_displacement: NotRequired[FiniteFloat]
+    bootstrap_samples: PositiveInt
+    confidence: Annotated[float, Gt(0), Lt(1)]
+
+
+class _Statistics(TypedDict):
+    mean: FiniteFloat
+    sd: FiniteFloat | None
+    median: FiniteFloat
+    interval: Annotated[list[FiniteFloat], Len(2, 2)] | None
+
+
+class _Matrix(TypedDict):
+    order: list[str]
+    counts: Annotated[list[Annotated[list[FiniteFloat], Len(2, 2)]], Len(2, 2)]
+    row_normalised: Annotated[list[Annotated[list[FiniteFloat | None], Len(2, 2)]], Len(2, 2)]
+
+
+class _Group(TypedDict):
+    lesions: PositiveInt
+    patients: PositiveInt
+    per_lesion: dict[Literal[*METRICS], _Statistics]  # type: ignore[valid-type]
+    pooled: dict[str, FiniteFloat]
+    confusion_matrix: _Matrix
+
+
+class _Dataset(TypedDict):
+    name: str
+    split: str
+    source: str
+    manifest_sha256: str | None
+    datalist_sha256: str
+
+
+class _Summary(_Group):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    by: dict[str, dict[str, _Group]]
+    parameters: int
+    dataset: _Dataset
+    settings: _TestSettings
+    versions: dict[str, str]
+
+
+_OF_A_BIN = {"lesion_id", "patient_id", "probability_low", "probability_high", "pixels"} | {
+    *("mean_probability", "lesion_share"),
 }
 _OF_A_LESION = {
     *("lesion_id", *METADATA, *BOX, "lesion_pixels", "tp", "fp", "fn", "tn"),
@@ -147,7 +216,7 @@ def read_source(folder: Path, dataset_dirs: Sequence[Path]) -> Run | Study:
 
 def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> Study:
     """See `read_source`."""
-    arms = _read_json(folder / RECORD, {"arms"})["arms"] if (folder / RECORD).is_file() else ()
+    arms = read_record(folder)["arms"] if (folder / RECORD).is_file() else ()
     seeds: dict[str, dict[int, Path]] = {arm: {} for arm in arms}
     for run in (folder / "runs").glob("*/training.json"):
         name, _, seed = run.parent.name.rpartition("_seed")
@@ -161,7 +230,7 @@ def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> Study:
 
 def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
     """See `read_source`."""
-    args = _read_json(folder / "training.json", _OF_A_RUN)
+    args = read_json(folder / "training.json", _MEND, _RunArgs)
     evaluations = [
         _read_evaluation(summary.parent, dataset_dirs) for summary in sorted(folder.glob("evaluation/*/summary.json"))
     ]
@@ -173,14 +242,13 @@ def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
 
 
 def _read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
-    summary = _read_json(folder / "summary.json", _OF_A_SUMMARY)
+    summary = read_json(folder / "summary.json", _MEND, _Summary)
     table, calibration = folder / "lesions.csv", folder / "calibration.csv"
-    try:
-        lesions = read_lesions(table)
-        bins = read_lesions(calibration) if calibration.is_file() else []
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{folder}: its tables cannot be read ({error}); evaluate again") from error
+    lesions = read_lesions(table)
+    bins = read_lesions(calibration) if calibration.is_file() else []
     _check(table, lesions[0] if lesions else {}, _OF_A_LESION)
+    if bins:
+        _check(calibration, bins[0], _OF_A_BIN)
     data = _find_data(summary["settings"], summary["dataset"]["datalist_sha256"], dataset_dirs)
     return Evaluation(folder, summary, lesions, bins, data)
 
@@ -198,14 +266,8 @@ def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequenc
         except InputError:
             continue
         if datalist_sha256 in (None, hashlib.sha256(file.read_bytes()).hexdigest()):
-            return Data(place.resolve(), split, read_json(file))
+            return Data(place.resolve(), split, load_datalist(file))
     return None
-
-
-def _read_json(file: Path, names: set[str]) -> Row:
-    content = read_json(file, "repeat what wrote it")
-    _check(file, content, names)
-    return content
 
 
 def _check(file: Path, found: Row, names: set[str]) -> None:

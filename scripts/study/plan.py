@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from custom.data import PARTS, datalist_file, read_json
+from custom.data import PARTS, datalist_file, load_datalist
 from custom.errors import InputError
 from custom.runs import OF_THE_MACHINE
 from custom.settings import CommandLine, Settings, check_names, check_values
@@ -123,7 +123,7 @@ def _is_expression(value: object) -> bool:
 
 
 def _check_parts(dataset_dir: str, split: str) -> None:
-    content = read_json(datalist_file(dataset_dir, split))
+    content = load_datalist(datalist_file(dataset_dir, split))
     for part in PARTS:
         if not content.get(part):
             reason = f" ({content['note']})" if "note" in content else ""

@@ -6,16 +6,38 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
+
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
 
 from custom.errors import InputError
-from custom.files import write_if_changed
+from custom.files import read_json, write_if_changed
 from custom.provenance import dataset_provenance
 from scripts.study.arm import TEST, Job
 from scripts.study.definition import CONFIGS, Study, slug
 from scripts.study.plan import merged_config
 
 RECORD = "study.json"
+
+
+class _Record(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    arms: dict[str, dict[str, Any]]
+    tests: dict[str, dict[str, Any]]
+    switches: NotRequired[dict[str, Any]]
+    datasets: NotRequired[list[dict[str, Any]]]
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What a study's folder remembers.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    record: dict[str, Any] = read_json(folder / RECORD, "choose another --output_dir", _Record)
+    return record
 
 
 def describe(study: Study, jobs: list[Job], dataset_dir: str, switches: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +70,7 @@ def keep_to_record(folder: Path, record: Mapping[str, Any]) -> None:
     """
     file = folder / RECORD
     if file.is_file():
-        began = json.loads(file.read_text())
+        began = read_record(folder)
         for arm, found in record["arms"].items():
             if any(folder.glob(f"runs/{slug(arm)}_seed*/last.pt")):
                 _compare(folder, f"arm {arm!r}", began["arms"].get(arm), found)
@@ -57,7 +79,7 @@ def keep_to_record(folder: Path, record: Mapping[str, Any]) -> None:
                 _compare(folder, f"test {test!r}", began["tests"].get(test), found)
         for name in ("switches", "datasets"):
             if any(folder.glob("runs/*/last.pt")):
-                _compare(folder, name, began[name], record[name])
+                _compare(folder, name, began.get(name), record[name])
     write_if_changed(file, (json.dumps(record, indent=4) + "\n").encode())
 
 

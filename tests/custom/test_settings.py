@@ -51,7 +51,7 @@ def test_an_args_file_that_cannot_be_read(tmp_path: Path, content: str | None):
     args = tmp_path / "training.json"
     if content is not None:
         args.write_text(content)
-    with pytest.raises(InputError, match="not a readable JSON args file"):
+    with pytest.raises(InputError, match="not a readable JSON file"):
         CommandLine.parse(["--args_file", str(args)])
 
 

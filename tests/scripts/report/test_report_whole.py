@@ -125,11 +125,11 @@ def test_a_run_whose_data_are_gone(tmp_path: Path, own_dataset: Path):
 @pytest.mark.parametrize(
     ("file", "before", "after", "found"),
     [
-        ("training.json", '"seed"', '"sowing"', "seed not found"),
+        ("training.json", '"seed"', '"sowing"', "seed: field required"),
         ("training.json", "{", "[", "not a readable JSON file"),
-        ("evaluation/{name}/summary.json", '"by"', '"of"', "by not found"),
+        ("evaluation/{name}/summary.json", '"by"', '"of"', "by: field required"),
         ("evaluation/{name}/lesions.csv", "dice,", "score,", "dice not found"),
-        ("evaluation/{name}/lesions.csv", "0.", "zero", "its tables cannot be read"),
+        ("evaluation/{name}/lesions.csv", "0.", "zero", "not a readable table"),
     ],
 )
 def test_a_damaged_file_makes_no_page(tmp_path: Path, dataset: Path, file: str, before: str, after: str, found: str):
