@@ -96,10 +96,10 @@ def test_epoch_through_the_bundle(
     data: str,
     what: str,
 ):
-    parser = config(request.getfixturevalue(data), tmp_path, files, batch_size=batch, val_interval=100)
+    parser = config(request.getfixturevalue(data), tmp_path, files, batch_size=batch, val_interval=100, epochs=100)
     dataset, trainer = (parser.get_parsed_content(name) for name in ("train#dataset", "train#trainer"))
     items = [dataset[index] for index in range(len(dataset))]
-    image, label = (torch.stack([item[key].as_tensor() for item in items]) for key in ("image", "label"))
+    image, label = (torch.stack([item[key] for item in items]) for key in ("image", "label"))
     network, optimizer, loss = (parser.get_parsed_content(name) for name in ("network", "optimizer", "loss"))
     more: list[float] = []
     started = [0.0]
