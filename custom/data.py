@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NotRequired
 
@@ -12,13 +14,14 @@ import numpy as np
 import torch
 from monai.data import PersistentDataset
 from monai.data.utils import pickle_hashing
-from monai.utils import TraceKeys
+from monai.utils import TraceKeys, convert_to_tensor
 from numpy._core.multiarray import _reconstruct
 from pydantic import ConfigDict, FiniteFloat
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
+from custom.checkpoints import write_checkpoint
 from custom.errors import InputError, find_input_error
 from custom.files import FileName, InnerPath, check_writable, read_json
 from custom.processes import wait_for_all
@@ -217,21 +220,24 @@ class LesionDataset(PersistentDataset):
         return super()._transform(index)
 
     def _cachecheck(self, item_transformed: Mapping[str, Any]) -> Any:
+        # MONAI's own writes through the system's folder for temporary files, from where a move may be a copy, of which
+        # a killed process leaves the beginning.
+        if self.cache_dir is None:
+            return self._prepared(item_transformed)
+        file = Path(self.cache_dir, f"{self.hash_func(item_transformed).decode()}{self.transform_hash}.pt")
+        if file.is_file():
+            with suppress(Exception):  # What is damaged is made again.
+                return torch.load(file, weights_only=True)
+        lesion = self._prepared(item_transformed)
+        write_checkpoint(file, convert_to_tensor(lesion, convert_numeric=False, track_meta=self.track_meta))
+        return lesion
+
+    def _prepared(self, item: Mapping[str, Any]) -> Any:
         try:
-            return super()._cachecheck(item_transformed)
-        except EOFError:
-            self._forget(item_transformed)
+            return self._pre_transform(deepcopy(item))
         except RuntimeError as error:
             # A worker process hands over the type and text of an error but not its cause.
-            found = find_input_error(error)
-            if found or "PytorchStreamReader" not in str(error):
-                raise found or error from None
-            self._forget(item_transformed)
-        return super()._cachecheck(item_transformed)
-
-    def _forget(self, item: Mapping[str, Any]) -> None:
-        # From one file system to another, MONAI's move is a copy, of which a killed process leaves the beginning.
-        Path(self.cache_dir, f"{self.hash_func(item).decode()}{self.transform_hash}.pt").unlink(missing_ok=True)
+            raise find_input_error(error) or error from None
 
 
 def _hash_item(item: Mapping[str, Any]) -> bytes:
