@@ -23,8 +23,8 @@ class RunParameters:
     out which of them differ between the runs and shows those first. The table's metrics are all scalars of the run.
 
     The paths of a machine are no part of the row, and neither are the epochs: TensorBoard would keep the number with
-    which a resumed run began, and the scalars tell which epoch they are of. Attach it after the handlers that validate and
-    write scalars, and before the one that writes checkpoints: all events of an epoch are on disk when this one is done.
+    which a resumed run began, and the scalars tell which epoch they are of. Attach it after the handlers that validate
+    and write scalars, and before the one that writes checkpoints: all events of an epoch are on disk when it is done.
 
     Args:
         writer: of the run.

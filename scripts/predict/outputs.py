@@ -29,6 +29,7 @@ from custom.dicom.segmentation import write_segmentation
 from custom.errors import InputError, unwritable
 from custom.files import read_json, write_if_changed, write_mask
 from custom.findings import Finding
+from custom.locks import held
 from custom.outlines import BOX_COLOUR, draw_in_frame, draw_outlines, scaled
 from custom.reader import is_dicom
 from custom.transforms import CropLesion, lesion_window
@@ -76,6 +77,9 @@ def write_findings(
     with _beside(folder) as unfinished:
         if is_dicom(mammogram.file):
             found = [finding for finding, _ in findings]
+            for name in (SEGMENTATION, REPORT):
+                if (folder / name).is_file():
+                    shutil.copyfile(folder / name, unfinished / name)  # stays where nothing but its time would change
             write_segmentation(mammogram.file, found, unfinished / SEGMENTATION, algorithm)
             write_report(mammogram.file, found, unfinished / SEGMENTATION, unfinished / REPORT, algorithm)
         for finding, quality in findings:
@@ -216,13 +220,17 @@ def _beside(folder: Path) -> Iterator[Path]:
     """A folder for what is not whole yet; what a killed process left in it goes."""
     unfinished = folder.with_name(f".{folder.name}.part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        yield unfinished
+        # On a cluster a worker may still write the results of a prediction that was killed.
+        with held(unfinished, wait=True):
+            for left in unfinished.iterdir():
+                left.unlink()
+            try:
+                folder.mkdir(exist_ok=True)
+                yield unfinished
+            finally:
+                shutil.rmtree(unfinished)
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
         with suppress(OSError):  # It holds something, or is none.
             folder.rmdir()
