@@ -32,8 +32,11 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy custom scripts
 
-bench: $(VENV)/.installed
-	$(BIN)/python -m tests.benchmarks.benchmark_prepare_cbis_ddsm --folder bench
+# Ratios, measured in turn; takes about half an hour, and wants a machine that does nothing else.
+bench: $(VENV)/.dev-installed
+	mkdir -p build
+	$(BIN)/python -m pytest tests/benchmarks/bench_*.py --benchmark-disable-gc --benchmark-json build/benchmarks.json
+	$(BIN)/python -m tests.benchmarks.table build/benchmarks.json bundle/docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -47,10 +47,12 @@ def load_weights(network: nn.Module, weights: object, file: Path, name: str) -> 
     """Put the `weights` that stood in `file` into the network that its settings call `name`.
 
     Raises:
-        InputError: they are those of another network.
+        InputError: they are those of another network, or of other heads.
     """
     try:
         network.load_state_dict(weights)  # type: ignore[arg-type]
+    except InputError:
+        raise
     except Exception as error:  # PyTorch takes for granted that these are weights.
         raise InputError(_misfit(network, weights, file, name)) from error
 

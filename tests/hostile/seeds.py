@@ -22,6 +22,7 @@ from PIL import Image
 from pydicom import uid
 
 from custom.handlers.lesion_results import BOX, METADATA
+from custom.runs import OF_THE_MACHINE
 from custom.summary import summarise
 from scripts.phantoms.command import phantoms
 from scripts.prepare.manifest import prepare_manifest
@@ -154,11 +155,8 @@ def _runs(folder: Path) -> Iterator[Seed]:
     config = ConfigParser()
     config.read_config(str(ROOT / "bundle" / "configs" / "train.json"))
     config.update(SMALL)
-    args = {name: config[name] for name in config["settings"]} | {
-        "bundle_root": str(ROOT / "bundle"),
-        "amp": False,
-        "processes": 1,
-    }
+    args = {name: config[name] for name in config["settings"] if name not in OF_THE_MACHINE}
+    args |= {"bundle_root": str(ROOT / "bundle"), "processes": 1}
     args |= {"dataset_dir": "nowhere", "output_dir": "nowhere", "cache_dir": "nowhere"}
     configs = ROOT / "bundle" / "configs"
     training = {"run_id": "training", "config_file": [str(configs / "train.json")], **args}

@@ -284,7 +284,7 @@ def test_needs_either_the_mask_or_the_box(keys: dict[str, str]) -> None:
 def test_error_texts(settings: dict[str, str], changes: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError) as error:
         CropLesiond(**{"keys": KEYS, **settings})(item((3, 4, 9, 8)) | changes)
-    assert str(error.value) == expected
+    assert str(error.value) == expected.replace("\n", r"\n")  # one line, whatever the value
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,7 @@ def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
     )
     assert "nowhere: no such folder; expected that of a training" in refused(**given | {"run_dir": "nowhere"})
     for folder in (tmp_path, INFERENCE.parent):
-        assert "not a readable args file" in refused(**given | {"run_dir": str(folder)})
+        assert "expected the args file of a training" in refused(**given | {"run_dir": str(folder)})
     (run / "inference.json").rename(run / "kept.json")
     args = json.loads((run / "kept.json").read_text())
     (run / "inference.json").write_text(json.dumps(args | {"config_file": ["gone.json"]}))
