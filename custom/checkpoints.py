@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from custom.errors import InputError, reason
+from custom.files import write_whole
 
 
 def read_checkpoint(file: Path, device: str | torch.device = "cpu") -> Any:
@@ -28,6 +30,17 @@ def read_checkpoint(file: Path, device: str | torch.device = "cpu") -> Any:
         raise InputError(
             f"{file}: not a readable model ({reason(error)}); expected the weights that a training writes"
         ) from error
+
+
+def write_checkpoint(file: Path, state: object) -> None:
+    """Replace `file` by `state` in one step.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_whole(file, content.getbuffer())
 
 
 def load_weights(network: nn.Module, weights: object, file: Path, name: str) -> None:

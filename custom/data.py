@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any, NotRequired
@@ -21,6 +22,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
+from custom.checkpoints import write_checkpoint
 from custom.errors import InputError, find_input_error
 from custom.files import FileName, InnerPath, check_writable, read_json
 from custom.processes import wait_for_all
@@ -234,25 +236,28 @@ class LesionDataset(PersistentDataset):
         if self.track_meta:
             return super()._post_transform(item_transformed)
         with _untracked():
-            plain = convert_to_tensor(item_transformed, convert_numeric=False, track_meta=False)
-            return super()._post_transform(plain)
+            return super()._post_transform(item_transformed)
 
     def _cachecheck(self, item_transformed: Mapping[str, Any]) -> Any:
+        # MONAI's own writes through the system's folder for temporary files, from where a move may be a copy, of which
+        # a killed process leaves the beginning.
+        if self.cache_dir is None:
+            return self._prepared(item_transformed)
+        file = Path(self.cache_dir, f"{self.hash_func(item_transformed).decode()}{self.transform_hash}.pt")
+        if file.is_file():
+            with suppress(Exception):  # What is damaged is made again.
+                return torch.load(file, weights_only=True)
+        lesion = self._prepared(item_transformed)
+        write_checkpoint(file, lesion)
+        return lesion
+
+    def _prepared(self, item: Mapping[str, Any]) -> Any:
         try:
-            return super()._cachecheck(item_transformed)
-        except EOFError:
-            self._forget(item_transformed)
+            lesion = self._pre_transform(deepcopy(item))
         except RuntimeError as error:
             # A worker process hands over the type and text of an error but not its cause.
-            found = find_input_error(error)
-            if found or "PytorchStreamReader" not in str(error):
-                raise found or error from None
-            self._forget(item_transformed)
-        return super()._cachecheck(item_transformed)
-
-    def _forget(self, item: Mapping[str, Any]) -> None:
-        # From one file system to another, MONAI's move is a copy, of which a killed process leaves the beginning.
-        Path(self.cache_dir, f"{self.hash_func(item).decode()}{self.transform_hash}.pt").unlink(missing_ok=True)
+            raise find_input_error(error) or error from None
+        return convert_to_tensor(lesion, convert_numeric=False, track_meta=self.track_meta)
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import sys
+import threading
 from collections.abc import Callable
 from types import TracebackType
 
@@ -15,6 +17,7 @@ _QUOTED = re.compile(r"(?<!\w)b?(['\"])(?:.*\1|.*)", re.DOTALL)
 
 # Of a line: what a damaged file holds may be of any length.
 _LONGEST = 1500
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class InputError(Exception):
@@ -35,11 +38,21 @@ def _printable(line: str) -> str:
     return f"{plain[: 2 * _LONGEST // 3]} ... {plain[-_LONGEST // 3 :]}"
 
 
+def unwritable(place: object, error: OSError) -> InputError:
+    """What is told of a file or folder that cannot be written."""
+    return InputError(f"{place}: cannot be written ({error.strerror}); free space there, or name another folder")
+
+
 def find_input_error(error: BaseException | None) -> InputError | None:
-    """The `InputError` behind `error`, however often MONAI, Ignite or a worker process wrapped it; else None."""
+    """The `InputError` behind `error`, however often MONAI, Ignite or a worker process wrapped it; else None.
+
+    A full disk is one too, whoever met it.
+    """
     while error is not None:
         if isinstance(error, InputError):
             return error
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return unwritable(error.filename or "an output file", error)
         error = error.__cause__ or error.__context__
     return None
 
@@ -79,6 +92,7 @@ def report_input_errors(tell: Callable[[str], None] | None = None) -> None:
         _tell = tell
     if sys.excepthook is not _excepthook:
         sys.excepthook = _excepthook
+        threading.excepthook = _thread_excepthook
     for handler in logging.getLogger().handlers:
         if _is_no_echo not in handler.filters:
             handler.addFilter(_is_no_echo)
@@ -95,3 +109,9 @@ def _excepthook(kind: type[BaseException], error: BaseException, traceback: Trac
         return
     _tell(f"Error: {message(found)}")
     sys.exit(2)
+
+
+def _thread_excepthook(given: threading.ExceptHookArgs) -> None:
+    # TensorBoard writes in a thread, and raises again in the main one what it met there.
+    if find_input_error(given.exc_value) is None:
+        threading.__excepthook__(given)

@@ -18,11 +18,14 @@ from typing_extensions import TypedDict
 from custom.checkpoints import read_checkpoint
 from custom.errors import InputError, reason
 from custom.files import check_json, read_json, write_if_changed
+from custom.locks import hold
 from custom.processes import once
 from custom.settings import CommandLine
 
 MODEL = "model.pt"
 LAST = "last.pt"
+# What a training writes before its first checkpoint.
+_OF_A_BEGINNING = ("training.json", "evaluating.json", "inference.json", "events.out.tfevents.*", ".*.part")
 
 _PATHS = {"dataset_dir", "output_dir", "cache_dir"}
 # A resumed training may change these; everything else belongs to the run.
@@ -90,15 +93,28 @@ def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -
         return str(folder.resolve())
     if run_name:
         folder = Path(output_dir, run_name)
-        if folder.exists():
+        if _has_results(folder):
             raise InputError(
                 f"{folder}: a run of this name exists and is never overwritten; choose another --run_name, "
-                f"or go on with it by --resume {folder}"
+                f"{_way_on(folder)}"
             )
         return str(folder.resolve())
     name = f"{time.strftime('%Y%m%d_%H%M%S')}_{network_name}"
     names = (name if number == 1 else f"{name}_{number}" for number in count(1))
     return str(next(folder for name in names if not (folder := Path(output_dir, name)).exists()).resolve())
+
+
+def _has_results(folder: Path) -> bool:
+    """Whether `folder` holds anything but the beginning of a training that was killed before its first checkpoint."""
+    if not folder.is_dir():
+        return folder.exists()
+    return any(not any(map(file.match, _OF_A_BEGINNING)) for file in folder.iterdir())
+
+
+def _way_on(folder: Path) -> str:
+    if (folder / LAST).is_file():
+        return f"or go on with it by --resume {folder}"
+    return f"or remove that folder, which has no {LAST} to go on from"
 
 
 def own_settings(settings: dict[str, Any]) -> dict[str, Any]:
@@ -195,8 +211,8 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
         settings: the values of the config's switches by name.
 
     Raises:
-        InputError: the run to repeat had another number of processes, a setting of a resumed run differs from the
-            run's own, or no epoch is left to train.
+        InputError: the run to repeat had another number of processes, another process trains in the folder, a setting
+            of a resumed run differs from the run's own, or no epoch is left to train.
     """
     if settings["processes"] != idist.get_world_size():
         raise InputError(
@@ -207,9 +223,14 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     kept = {name: str(Path(value).resolve()) if name in _PATHS else value for name, value in settings.items()}
     for name in _OF_ONE_LAUNCH:
         kept.pop(name)
+    hold(folder)
     if settings["resume"]:
         _go_on(folder, kept)
         return
+    if _has_results(folder):  # since `run_folder` looked
+        raise InputError(f"{folder}: another process has trained in it meanwhile; choose another --run_name")
+    for file in folder.iterdir():
+        file.unlink()
 
     configs = Path(bundle_root, "configs").resolve()
     command = CommandLine.of_this_process()
@@ -225,7 +246,6 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
 
     root = {"bundle_root": str(Path(bundle_root).resolve())}
     model = {"model": str(folder / MODEL)}
-    folder.mkdir(parents=True)
     _write_args(folder / "training.json", "training", training, root | kept | other)
     _write_args(folder / "evaluating.json", "evaluating", evaluating, root | kept | other | model)
     _write_args(folder / "inference.json", "inference", inference, root | of_inference | model)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from custom.data import datalist_file, load_datalist, located
+from custom.files import write_if_changed
 from custom.handlers import read_lesions
 from custom.outlines import PREDICTION_COLOUR, TRUTH_COLOUR, draw_outlines
 from scripts.case import Case, read_case, spanning
@@ -43,8 +44,7 @@ def picture_cases(evaluation_dir: Path, dataset_dir: Path, split: str, columns: 
 
 def write_picture(file: Path, picture: np.ndarray) -> None:
     """Write an RGB picture as PNG."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    write_if_changed(file, cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
 def draw_case(case: Case, side: int) -> np.ndarray:

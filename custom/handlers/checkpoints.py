@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from ignite.handlers import DiskSaver
 from torch import nn
 
-from custom.checkpoints import load_weights, read_checkpoint
+from custom.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from custom.errors import InputError, reason
+from custom.locks import release
 from custom.runs import LAST, MODEL, read_last
 
 
@@ -18,7 +19,8 @@ class RunCheckpoints:
     """Saves the best and the last state after each epoch of the trainer, each file replaced in one step.
 
     MONAI's `CheckpointSaver` forgets the best score when a run is resumed, and Ignite's `Checkpoint` removes a file of
-    a fixed name before it writes the next. Attach it after the handler that validates.
+    a fixed name before it writes the next. Attach it last: an epoch that is in `last.pt` is never repeated, so all else
+    about it is to be written before.
 
     Args:
         run_dir: the run folder.
@@ -37,28 +39,29 @@ class RunCheckpoints:
         resume: bool = False,
     ) -> None:
         self.last = Path(run_dir, LAST)
-        self.save = DiskSaver(run_dir, require_empty=False)
         self.network = network
         self.optimizer = optimizer
         self.evaluator = evaluator
         self.resume = resume
 
     def attach(self, engine: Engine) -> None:
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+        if idist.get_rank() == 0:
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+            engine.add_event_handler(Events.COMPLETED, lambda: release(self.last.parent))
         if self.resume:
             engine.add_event_handler(Events.STARTED, self.go_on)
 
     def write(self, engine: Engine) -> None:
         best = self.evaluator.state
         if best.best_metric_epoch == engine.state.epoch:
-            self.save(self.network.state_dict(), MODEL)
+            write_checkpoint(self.last.with_name(MODEL), self.network.state_dict())
         state = {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "trainer": engine.state_dict(),
             "best": {"metric": best.best_metric, "epoch": best.best_metric_epoch},
         }
-        self.save(state, LAST)
+        write_checkpoint(self.last, state)
 
     def go_on(self, engine: Engine) -> None:
         state = read_last(self.last, engine.state.device)

@@ -23,7 +23,8 @@ class RunParameters:
     out which of them differ between the runs and shows those first. The table's metrics are all scalars of the run.
 
     The paths of a machine are no part of the row, and neither are the epochs: TensorBoard would keep the number with
-    which a resumed run began, and the scalars tell which epoch they are of. Attach it after the handler that validates.
+    which a resumed run began, and the scalars tell which epoch they are of. Attach it after the handlers that validate
+    and write scalars, and before the one that writes checkpoints: all events of an epoch are on disk when it is done.
 
     Args:
         writer: of the run.
@@ -56,6 +57,7 @@ class RunParameters:
         best = self.evaluator.state
         if best.epoch == engine.state.epoch:
             self.writer.add_scalar(f"{best.key_metric_name}_best", best.best_metric, best.epoch)
+        self.writer.flush()
 
     def end(self, engine: Engine) -> None:
         end = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=time.time())

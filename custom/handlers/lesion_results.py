@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 from ignite.engine import Engine, Events
-from monai.data import PILWriter
 
 from custom.errors import InputError, reason
-from custom.files import read_bytes, write_csv, write_if_changed
+from custom.files import read_bytes, write_csv, write_if_changed, write_mask
 from custom.metrics import lesion_scores
 from custom.reader import read_mask
 from custom.summary import summarise
@@ -63,11 +62,8 @@ class LesionMasks:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        self.output_dir.mkdir(parents=True, exist_ok=True)
         for item, result in zip(engine.state.batch, engine.state.output, strict=True):
-            writer = PILWriter(output_dtype=np.uint8)
-            writer.set_data_array(result[self.key] * 255, channel_dim=0)
-            writer.write(self.output_dir / f"{item['lesion_id']}.png")
+            write_mask(self.output_dir / f"{item['lesion_id']}.png", result[self.key][0].numpy(force=True) > 0)
 
 
 class LesionTable:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from custom.errors import InputError
 from custom.files import write_if_changed
+from custom.locks import held
 from scripts.phantoms.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.phantoms.generate import Phantom, generate_phantom
 from scripts.phantoms.layouts import LAYOUTS
@@ -98,9 +99,10 @@ def phantoms(
             f"--defects: {struck} of them strike a mammogram each, expected as many mammograms: raise --patients"
         )
     folder = Path(str(output_dir))
-    _claim(folder, request)
-    mammograms, lesions = LAYOUTS[layout].write(folder, generate(request), request.variant, request.defects)
-    print(f"{folder}: {mammograms} mammograms of {request.patients} patients with {lesions} lesions")
+    with held(folder):
+        _claim(folder, request)
+        mammograms, lesions = LAYOUTS[layout].write(folder, generate(request), request.variant, request.defects)
+        print(f"{folder}: {mammograms} mammograms of {request.patients} patients with {lesions} lesions")
 
 
 def generate(request: Request) -> Iterator[Phantom]:

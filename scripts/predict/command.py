@@ -16,6 +16,7 @@ import torch
 from custom.dicom.algorithm import Algorithm
 from custom.errors import InputError, find_input_error, message, reason
 from custom.files import check_writable, write_csv
+from custom.locks import held
 from custom.reader import is_dicom
 from scripts.predict.boxes import Request, read_requests
 from scripts.predict.engine import Engine, predictor_of
@@ -99,7 +100,6 @@ def predict(
     table = None if boxes_file is None else Path(boxes_file)
     images = Images(Path(image), _no_images(Path(image), output, table))
     requests = read_requests(images, boxes, table)
-    check_writable(output)
     run = None if run_dir is None else str(Path(run_dir).resolve())
     order = _Order(
         output.resolve(), run, format, probability, engine, recipe.model_sha256, recipe.settings, recipe.identity
@@ -113,19 +113,23 @@ def predict(
         _Job(images.folder(file), tuple(replace(request, file=file.absolute()) for request in found))
         for file, found in by_file.items()
     ]
-    done = {job.folder: rows for job in jobs if (rows := _finished(order, job))}
-    left = [job for job in jobs if job.folder not in done]
-    if left and engine == "onnx":
-        predictor_of(run, recipe.identity, engine)  # exports, so that the processes find the file
-    outcomes = _predict_all(order, left, scheduler)
-    for job, outcome in zip(left, outcomes, strict=True):
-        done[job.folder] = _unforeseen(job, outcome) if isinstance(outcome, Exception) else outcome
-    by_lesion = {(row["image"], row["lesion"]): row for rows in done.values() for row in rows}
-    rows = [by_lesion.get((request.image, request.lesion)) or _failed(request, request.fault) for request in requests]
-    write_csv(output / TABLE, rows)
-    for outcome in outcomes:
-        if isinstance(outcome, Exception):
-            raise outcome
+    with held(output):
+        check_writable(output)
+        done = {job.folder: rows for job in jobs if (rows := _finished(order, job))}
+        left = [job for job in jobs if job.folder not in done]
+        if left and engine == "onnx":
+            predictor_of(run, recipe.identity, engine)  # exports, so that the processes find the file
+        outcomes = _predict_all(order, left, scheduler)
+        for job, outcome in zip(left, outcomes, strict=True):
+            done[job.folder] = _unforeseen(job, outcome) if isinstance(outcome, Exception) else outcome
+        by_lesion = {(row["image"], row["lesion"]): row for rows in done.values() for row in rows}
+        rows = [
+            by_lesion.get((request.image, request.lesion)) or _failed(request, request.fault) for request in requests
+        ]
+        write_csv(output / TABLE, rows)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
     _conclude(output, images, rows)
 
 

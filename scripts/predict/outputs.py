@@ -1,6 +1,7 @@
 """What a prediction writes of each lesion: mask, probability map, picture and JSON; of a DICOM image SEG and SR too.
 
-Every file is written beside its place and then renamed, the JSON of a lesion last: where it is, the others are.
+All files of a mammogram are written into a hidden folder beside theirs and then moved, the JSON of a lesion last: where
+it is, the others are, and what cannot be finished leaves the earlier ones as they were.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,16 +26,16 @@ import numpy as np
 from custom.dicom.algorithm import Algorithm
 from custom.dicom.report import write_report
 from custom.dicom.segmentation import write_segmentation
-from custom.errors import InputError
-from custom.files import read_json, write_if_changed
+from custom.errors import InputError, unwritable
+from custom.files import read_json, write_if_changed, write_mask
 from custom.findings import Finding
+from custom.locks import held
 from custom.outlines import BOX_COLOUR, draw_in_frame, draw_outlines, scaled
 from custom.reader import is_dicom
 from custom.transforms import CropLesion, lesion_window
 from scripts.case import CONTEXT
 from scripts.predict.predictor import Mammogram
 from scripts.predict.quality import Quality
-from scripts.prepare.output import write_mask
 
 Format = Literal["png", "nii.gz", "nrrd"]
 
@@ -52,7 +55,7 @@ def write_findings(
     probability: bool,
     algorithm: Algorithm,
 ) -> dict[str, list[str]]:
-    """Write all about the findings of one mammogram; if one file fails, none of them stays.
+    """Write all about the findings of one mammogram; if one file fails, all stays as it was.
 
     Args:
         folder: of the mammogram's results.
@@ -71,22 +74,27 @@ def write_findings(
         InputError: a file cannot be written, or the DICOM source does not allow a SEG or an SR.
     """
     names = {finding.name: _file_names(finding.name, form, probability, mammogram.file) for finding, _ in findings}
-    with _all_or_none(folder, [name for files in names.values() for name in files]):
-        _clear(folder, names)
+    with _beside(folder) as unfinished:
         if is_dicom(mammogram.file):
             found = [finding for finding, _ in findings]
-            folder.mkdir(parents=True, exist_ok=True)
-            write_segmentation(mammogram.file, found, folder / SEGMENTATION, algorithm)
-            write_report(mammogram.file, found, folder / SEGMENTATION, folder / REPORT, algorithm)
+            for name in (SEGMENTATION, REPORT):
+                if (folder / name).is_file():
+                    shutil.copyfile(folder / name, unfinished / name)  # stays where nothing but its time would change
+            write_segmentation(mammogram.file, found, unfinished / SEGMENTATION, algorithm)
+            write_report(mammogram.file, found, unfinished / SEGMENTATION, unfinished / REPORT, algorithm)
         for finding, quality in findings:
-            _write_pictures(folder, mammogram, finding, form, probability)
+            _write_pictures(unfinished, mammogram, finding, form, probability)
             content = {
                 **about,
                 **_told(mammogram, finding, quality),
                 "made_from": made_from[finding.name],
                 "files": names[finding.name],
             }
-            write_if_changed(_json(folder, finding.name), (json.dumps(content, indent=4) + "\n").encode())
+            write_if_changed(_json(unfinished, finding.name), (json.dumps(content, indent=4) + "\n").encode())
+        _clear(folder, names)
+        last = {f"{name}.json" for name in names}
+        for name in sorted({*chain(*names.values())}, key=lambda name: (name in last, name)):
+            (unfinished / name).replace(folder / name)
     return names
 
 
@@ -208,16 +216,21 @@ def _clear(folder: Path, names: Mapping[str, Sequence[str]]) -> None:
 
 
 @contextmanager
-def _all_or_none(folder: Path, names: Sequence[str]) -> Iterator[None]:
+def _beside(folder: Path) -> Iterator[Path]:
+    """A folder for what is not whole yet; what a killed process left in it goes."""
+    unfinished = folder.with_name(f".{folder.name}.part")
     try:
-        yield
-    except BaseException as error:
-        with suppress(OSError):
-            for name in names:
-                (folder / name).unlink(missing_ok=True)
+        # On a cluster a worker may still write the results of a prediction that was killed.
+        with held(unfinished, wait=True):
+            for left in unfinished.iterdir():
+                left.unlink()
+            try:
+                folder.mkdir(exist_ok=True)
+                yield unfinished
+            finally:
+                shutil.rmtree(unfinished)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        with suppress(OSError):  # It holds something, or is none.
             folder.rmdir()
-        if isinstance(error, OSError):
-            raise InputError(
-                f"{folder}: cannot be written ({error.strerror}); name another --output_dir, or free this one"
-            ) from error
-        raise

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from custom.errors import InputError
 from custom.files import write_if_changed
+from custom.locks import held
 from scripts.prepare import account
 from scripts.prepare.cbis_ddsm_index import Index, index_source
 from scripts.prepare.cbis_ddsm_pairing import Outcome, Task, image_suffix, prepare_mammogram
@@ -46,19 +47,22 @@ def prepare_cbis_ddsm(
     official = read_tables(Path(tables or source))
     index = index_source(folder, target, official)
     tasks = make_tasks(official.lesions, index, folder.resolve(), target, copy)
-    done = spread(prepare_mammogram, tasks, scheduler, "Preparing mammograms", "mammogram")
-    outcomes = {outcome.lesion_id: outcome for results in done for outcome in results}
+    with held(target):
+        done = spread(prepare_mammogram, tasks, scheduler, "Preparing mammograms", "mammogram")
+        outcomes = {outcome.lesion_id: outcome for results in done for outcome in results}
 
-    audit = [_audit_row(lesion, outcomes[lesion.key.name]) for lesion in official.lesions]
-    write_audit(target / "audit.csv", audit)
-    write_if_changed(target / "audit_files.csv", _file_audit(index, list(outcomes.values())))
-    datalists = usable_splits(official.lesions, outcomes)
-    about = {"name": NAME, "source": stated_source(folder, SOURCE), "manifest_sha256": official.sha256}
-    write_datalists(target / "datalists", about, datalists)
-    print("\n".join([*account.count_statuses(audit), *account.count_reasons(audit), *account.count_splits(datalists)]))
-    print(_compare(official, outcomes))
-    if not any(outcome.image for outcome in outcomes.values()):
-        raise InputError(f"{folder}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
+        audit = [_audit_row(lesion, outcomes[lesion.key.name]) for lesion in official.lesions]
+        write_audit(target / "audit.csv", audit)
+        write_if_changed(target / "audit_files.csv", _file_audit(index, list(outcomes.values())))
+        datalists = usable_splits(official.lesions, outcomes)
+        about = {"name": NAME, "source": stated_source(folder, SOURCE), "manifest_sha256": official.sha256}
+        write_datalists(target / "datalists", about, datalists)
+        print(
+            "\n".join([*account.count_statuses(audit), *account.count_reasons(audit), *account.count_splits(datalists)])
+        )
+        print(_compare(official, outcomes))
+        if not any(outcome.image for outcome in outcomes.values()):
+            raise InputError(f"{folder}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
 
 
 def make_tasks(lesions: Sequence[Lesion], index: Index, source: Path, target: Path, copy: bool) -> list[Task]:

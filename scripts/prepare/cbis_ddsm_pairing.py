@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
+from custom.files import write_mask
 from custom.transforms import mask_box
 from scripts.prepare import masks
 from scripts.prepare.cbis_ddsm_index import JPEG_SUFFIXES, SourceFile
-from scripts.prepare.output import link_image, write_mask
+from scripts.prepare.output import link_image
 from scripts.prepare.pixels import read_values
 
 # How much larger or smaller than the mask's box a crop may be, in pixels, and how alike it must be.

@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
+from custom.files import write_mask
+from custom.locks import held
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_mask
+from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import read_content
 from scripts.spread import spread
@@ -90,34 +92,36 @@ def prepare_inbreast(
         for file in sorted((release / files.ANNOTATIONS).glob("*.xml"))
         if not file.name.startswith(".")
     ]
-    outcomes = spread(prepare_case, cases, scheduler, "Preparing mammograms", "mammogram")
-    audit = [row for outcome in outcomes for row in outcome.audit]
-    if not audit:
-        raise InputError(
-            f"{release / files.ANNOTATIONS}: no region is named Mass in {len(cases)} XML files; "
-            "expected the annotations of the release"
-        )
-    write_audit(target / "audit.csv", audit)
-    digest = hashlib.sha256(content)
-    for case, outcome in zip(cases, outcomes, strict=True):
-        digest.update(f"{case.annotation.name} {outcome.digest}\n".encode())
-    about = {
-        "name": NAME,
-        "source": stated_source(
-            release.parent, files.INNER_FOLDER + (", masses joined with spiculated regions" if join_spiculated else "")
-        ),
-        "manifest_sha256": digest.hexdigest(),
-        "note": NOTE,
-    }
-    usable = [entry for outcome in outcomes for entry in outcome.entries]
-    parts: dict[str, Any] = {"training": [], "validation": [], "test": usable}
-    write_datalists(target / "datalists", about, {"test": parts})
-    print("\n".join([*count_statuses(audit), *list_reasons(audit), *count_splits({"test": parts})]))
-    print(_remarks(usable, outcomes, len(images), len(images.keys() - {case.annotation.stem for case in cases})))
-    for name in strangers:
-        print(f"  {files.IMAGES}/{name}: not a name of the release, left out")
-    if not usable:
-        raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
+    with held(target):
+        outcomes = spread(prepare_case, cases, scheduler, "Preparing mammograms", "mammogram")
+        audit = [row for outcome in outcomes for row in outcome.audit]
+        if not audit:
+            raise InputError(
+                f"{release / files.ANNOTATIONS}: no region is named Mass in {len(cases)} XML files; "
+                "expected the annotations of the release"
+            )
+        write_audit(target / "audit.csv", audit)
+        digest = hashlib.sha256(content)
+        for case, outcome in zip(cases, outcomes, strict=True):
+            digest.update(f"{case.annotation.name} {outcome.digest}\n".encode())
+        about = {
+            "name": NAME,
+            "source": stated_source(
+                release.parent,
+                files.INNER_FOLDER + (", masses joined with spiculated regions" if join_spiculated else ""),
+            ),
+            "manifest_sha256": digest.hexdigest(),
+            "note": NOTE,
+        }
+        usable = [entry for outcome in outcomes for entry in outcome.entries]
+        parts: dict[str, Any] = {"training": [], "validation": [], "test": usable}
+        write_datalists(target / "datalists", about, {"test": parts})
+        print("\n".join([*count_statuses(audit), *list_reasons(audit), *count_splits({"test": parts})]))
+        print(_remarks(usable, outcomes, len(images), len(images.keys() - {case.annotation.stem for case in cases})))
+        for name in strangers:
+            print(f"  {files.IMAGES}/{name}: not a name of the release, left out")
+        if not usable:
+            raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
 
 
 def find_images(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:

@@ -16,9 +16,11 @@ from tqdm import tqdm
 
 from custom.data import PARTS
 from custom.errors import InputError
+from custom.files import write_mask
+from custom.locks import held
 from scripts.prepare import masks, splits
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_mask
+from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import Row, read_content, read_table
 
@@ -52,32 +54,33 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
     by_image = defaultdict(list)
     for row in rows:
         by_image[row["image"]].append(row)
-    audit: dict[str, Row] = {}
-    entries: dict[str, dict[str, Any]] = {}
-    for image, lesions in tqdm(by_image.items(), desc="Preparing mammograms", unit="mammogram", disable=None):
-        for row, mask, reason in pair(image, lesions, source.parent):
-            lesion = row["lesion_id"]
-            status = "quarantined" if mask is None else "repaired" if reason else "paired"
-            audit[lesion] = {**row, "status": status, "reason": reason}
-            if mask is not None:
-                file, label = f"images/{names[image]}{suffix(image)}", f"masks/{lesion}.png"
-                link_image(source.parent / image, target / file, copy)
-                write_mask(target / label, mask)
-                entries[lesion] = entry(row, file, label)
+    with held(target):
+        audit: dict[str, Row] = {}
+        entries: dict[str, dict[str, Any]] = {}
+        for image, lesions in tqdm(by_image.items(), desc="Preparing mammograms", unit="mammogram", disable=None):
+            for row, mask, reason in pair(image, lesions, source.parent):
+                lesion = row["lesion_id"]
+                status = "quarantined" if mask is None else "repaired" if reason else "paired"
+                audit[lesion] = {**row, "status": status, "reason": reason}
+                if mask is not None:
+                    file, label = f"images/{names[image]}{suffix(image)}", f"masks/{lesion}.png"
+                    link_image(source.parent / image, target / file, copy)
+                    write_mask(target / label, mask)
+                    entries[lesion] = entry(row, file, label)
 
-    usable = [entries[row["lesion_id"]] for row in rows if row["lesion_id"] in entries]
-    audited = [audit[row["lesion_id"]] for row in rows]
-    write_audit(target / "audit.csv", audited)
-    about = {
-        "name": target.resolve().name,
-        "source": stated_source(source.parent, f"manifest {source.name}"),
-        "manifest_sha256": hashlib.sha256(content).hexdigest(),
-    }
-    datalists = make_splits(usable, parts)
-    write_datalists(target / "datalists", about, datalists)
-    print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
-    if not usable:
-        raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
+        usable = [entries[row["lesion_id"]] for row in rows if row["lesion_id"] in entries]
+        audited = [audit[row["lesion_id"]] for row in rows]
+        write_audit(target / "audit.csv", audited)
+        about = {
+            "name": target.resolve().name,
+            "source": stated_source(source.parent, f"manifest {source.name}"),
+            "manifest_sha256": hashlib.sha256(content).hexdigest(),
+        }
+        datalists = make_splits(usable, parts)
+        write_datalists(target / "datalists", about, datalists)
+        print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
+        if not usable:
+            raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
 
 
 def mammogram_names(images: Iterable[str]) -> dict[str, str]:

@@ -6,11 +6,9 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import cv2
-import numpy as np
 
 from custom.errors import InputError
 from custom.files import write_csv, write_if_changed
@@ -45,6 +43,8 @@ def link_image(source: Path, target: Path, copy: bool) -> None:
             _link(source, unfinished)
         unfinished.replace(target)
     except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
         what = "copied" if copy else "linked"
         raise InputError(
             f"{target}: {source} cannot be {what} there ({error.strerror}); change --dataset_dir or --copy"
@@ -61,12 +61,6 @@ def _link(source: Path, target: Path) -> None:
 def _same_copy(source: Path, target: Path) -> bool:
     a, b = source.stat(), target.lstat()
     return not target.is_symlink() and (a.st_size, a.st_mtime_ns) == (b.st_size, b.st_mtime_ns) and a.st_ino != b.st_ino
-
-
-def write_mask(file: Path, mask: np.ndarray) -> None:
-    """Write a bool mask `(X, Y)` as 8-bit PNG of 0 and 255, rows first."""
-    rows_first = cv2.transpose(mask.astype(np.uint8) * np.uint8(255))  # On a full frame ten times as fast as numpy's.
-    write_if_changed(file, cv2.imencode(".png", rows_first)[1].tobytes())
 
 
 def write_datalists(folder: Path, about: Mapping[str, str], splits: Mapping[str, Parts]) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from custom.errors import InputError
+from custom.errors import InputError, unwritable
 from custom.files import write_if_changed
+from custom.locks import lock
 from custom.runs import epochs_done
 from scripts.study.definition import slug
 
@@ -77,10 +78,14 @@ def run_job(job: Job) -> None:
     Raises:
         InputError: training or evaluation failed; the last line of what it said, and where the rest is.
     """
-    job.log_file.parent.mkdir(parents=True, exist_ok=True)
-    with job.log_file.open("ab") as log:
+    try:
+        job.log_file.parent.mkdir(parents=True, exist_ok=True)
+        opened = job.log_file.open("ab")
+    except OSError as error:
+        raise unwritable(job.log_file, error) from error
+    with opened as log:
         # On a cluster a worker may still do the job of a study that was killed: wait for it rather than do it twice.
-        fcntl.flock(log, fcntl.LOCK_EX)
+        lock(log.fileno(), fcntl.LOCK_EX)
         _finish(job, log)
 
 

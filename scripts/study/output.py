@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from custom.errors import InputError
 from custom.files import write_csv, write_if_changed
+from custom.locks import held
 from scripts.drawing import drawn_as
 
 FIGURE, CASES = "figure.png", "cases.png"
@@ -40,12 +41,13 @@ def write_study(
     Raises:
         InputError: a file cannot be written, or the document has no place for the study.
     """
-    write_csv(folder / "table.csv", rows)
-    write_if_changed(folder / "table.md", page.encode())
-    for name, drawn in ((FIGURE, figure), (CASES, cases)):
-        if drawn is not None:
-            write_if_changed(folder / name, drawn_as(drawn, "png", DPI))
-            write_if_changed((folder / name).with_suffix(".pdf"), drawn_as(drawn, "pdf", DPI))
+    with held(folder):
+        write_csv(folder / "table.csv", rows)
+        write_if_changed(folder / "table.md", page.encode())
+        for name, drawn in ((FIGURE, figure), (CASES, cases)):
+            if drawn is not None:
+                write_if_changed(folder / name, drawn_as(drawn, "png", DPI))
+                write_if_changed((folder / name).with_suffix(".pdf"), drawn_as(drawn, "pdf", DPI))
     print(f"{page}\nWritten to {folder}")
     if document:
         insert(Path(document), folder)

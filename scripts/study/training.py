@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from custom.errors import InputError
+from custom.locks import held
 from scripts.spread import spread
 from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
@@ -57,15 +58,18 @@ def study_training(
     folder = Path(output_dir, study.name).resolve()
     jobs = plan(study, folder, dataset_dir, split, seeds, switches)
     record = describe(study, jobs, dataset_dir, switches)
-    keep_to_record(folder, record)
+    with held(folder):
+        keep_to_record(folder, record)
 
-    spread(run_job, jobs, scheduler, f"Study {study.name}", "run", processes=False)
+        spread(run_job, jobs, scheduler, f"Study {study.name}", "run", processes=False)
 
-    rows = study_rows(collect(study, jobs), study.reference)
-    given = {**({"split": split} if split else {}), "seeds": seeds, **record["switches"]}
-    about = heading(study, jobs, record["datasets"]) | {"command": command(name, record["datasets"][0]["name"], given)}
-    write_study(folder, as_csv(rows), markdown(rows, about), draw_study(rows, about), document=document)
-    print(f"Curves: tensorboard --logdir {folder / 'runs'}")
+        rows = study_rows(collect(study, jobs), study.reference)
+        given = {**({"split": split} if split else {}), "seeds": seeds, **record["switches"]}
+        about = heading(study, jobs, record["datasets"]) | {
+            "command": command(name, record["datasets"][0]["name"], given)
+        }
+        write_study(folder, as_csv(rows), markdown(rows, about), draw_study(rows, about), document=document)
+        print(f"Curves: tensorboard --logdir {folder / 'runs'}")
 
 
 def heading(study: Study, jobs: list[Job], datasets: list[dict[str, Any]]) -> dict[str, Any]:

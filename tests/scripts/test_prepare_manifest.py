@@ -246,7 +246,7 @@ def test_what_is_not_known_is_no_path_to_monai(tmp_path: Path):
 def test_a_folder_that_cannot_be_written(tmp_path: Path):
     table = write_manifest(tmp_path / "raw", patients=3)
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(InputError, match="cannot be linked there"):
+    with pytest.raises(InputError, match="out: cannot be written"):
         prepare_manifest(str(table), str(tmp_path / "out"))
 
 
