@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,8 @@ from custom.transforms import mask_box
 torch.serialization.add_safe_globals(
     [TraceKeys, np.ndarray, np.dtype, *(type(np.dtype(kind)) for kind in (np.int64, np.float64)), _reconstruct]
 )
+
+logger = logging.getLogger(__name__)
 
 PARTS = ("training", "validation", "test")
 FILE_KEYS = ("image", "label")
@@ -129,6 +132,12 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
         raise InputError(
             f"{file}: no lesions for {part} ({reason}); this datalist has {', '.join(filled) or 'none at all'}"
         )
+    shared = set() if part == "training" else _patients(content, part) & _patients(content, "training")
+    if shared:
+        logger.warning(
+            f"{file}: {len(shared)} of {len(_patients(content, part))} patients in {part} are in training as well, so "
+            "its results are better than those of new patients; a split by patient keeps them apart"
+        )
     entries = [located(entry, dataset_dir) for entry in content[part]]
     for entry in entries:
         for key in FILE_KEYS:
@@ -138,6 +147,10 @@ def read_datalist(dataset_dir: str, split: str, part: str) -> list[dict[str, Any
                     "restore it or prepare the data set again"
                 )
     return entries
+
+
+def _patients(content: Mapping[str, Any], part: str) -> set[str]:
+    return {entry["patient_id"] for entry in content.get(part, ()) if "patient_id" in entry}
 
 
 def masks_by_image(dataset_dir: str, split: str) -> dict[str, set[str]]:

@@ -170,7 +170,7 @@ def epochs_done(run_dir: Path) -> int:
 
 
 def read_last(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """The state in a `last.pt`: `network`, `optimizer`, `trainer`, `best` and perhaps `scaler`.
+    """The state in a `last.pt`: `network`, `optimizer`, `trainer` and `best`.
 
     Raises:
         InputError: it is damaged or something else.

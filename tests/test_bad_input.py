@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 import pydicom
 import pytest
+import torch
 from conftest import ROOT, SMALL, TRAIN, write_png
 
+from custom.data import read_datalist
 from custom.errors import InputError, find_input_error, message, reason, report_input_errors
 
 NETWORK = TRAIN.replace("train.json", "network_{}.json")
@@ -196,6 +198,35 @@ def test_a_component_given_on_the_command_line_is_kept(train: Callable, dataset:
     run = train(dataset, epochs=1, loss="{'_target_':'GeneralizedDiceLoss','sigmoid':True}")
     for name in ("training", "evaluating"):
         assert json.loads((run / f"{name}.json").read_text())["loss"]["_target_"] == "GeneralizedDiceLoss"
+
+
+def test_a_training_that_diverges(train: Callable, as_program: Callable, dataset: Path, tmp_path: Path):
+    run = train(dataset, epochs=1)
+    before = {name: (run / name).read_bytes() for name in ("model.pt", "last.pt")}
+    args = json.loads((run / "training.json").read_text()) | {"learning_rate": 1e30, "epochs": 3}
+    (run / "training.json").write_text(json.dumps(args))
+    state = torch.load(run / "last.pt", weights_only=True)
+    state["optimizer"]["param_groups"][0]["lr"] = 1e30
+    torch.save(state, run / "last.pt")
+    before["last.pt"] = (run / "last.pt").read_bytes()
+    flags = {"args_file": run / "training.json", "resume": run}
+    line = refused(as_program, "monai.bundle", "run", **flags)
+    assert "no finite number in epoch 2" in line
+    assert "--learning_rate below 1e+30" in line
+    assert {name: (run / name).read_bytes() for name in before} == before
+
+
+def test_a_patient_in_two_parts_is_told(own_dataset: Path, caplog: pytest.LogCaptureFixture):
+    file = own_dataset / "datalists" / "patient.json"
+    read_datalist(str(own_dataset), "patient", "test")
+    assert not caplog.records
+    content = json.loads(file.read_text())
+    content["test"][0]["patient_id"] = content["training"][0]["patient_id"]
+    file.write_text(json.dumps(content))
+    read_datalist(str(own_dataset), "patient", "test")
+    (record,) = caplog.records
+    count = len({entry["patient_id"] for entry in content["test"]})
+    assert f"1 of {count} patients in test are in training as well" in record.getMessage()
 
 
 def test_a_damaged_datalist(train: Callable, own_dataset: Path):

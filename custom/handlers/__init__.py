@@ -1,6 +1,7 @@
 from custom.handlers.buffers import ShareBuffers
 from custom.handlers.calibration import CalibrationTable
 from custom.handlers.checkpoints import LoadModel, RunCheckpoints
+from custom.handlers.divergence import StopDivergence
 from custom.handlers.hparams import RunParameters
 from custom.handlers.lesion_results import LesionMasks, LesionTable, read_lesions
 from custom.handlers.outlines import LesionOutlines
@@ -19,6 +20,7 @@ __all__ = [
     "RunParameters",
     "SeedEpochs",
     "ShareBuffers",
+    "StopDivergence",
     "read_lesions",
     "shown_epochs",
 ]

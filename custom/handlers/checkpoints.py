@@ -70,8 +70,6 @@ class RunCheckpoints:
         try:
             self.optimizer.load_state_dict(state["optimizer"])
             engine.load_state_dict(state["trainer"])
-            if engine.scaler is not None and "scaler" in state:
-                engine.scaler.load_state_dict(state["scaler"])
         except Exception as error:  # PyTorch and Ignite take for granted that these are their own.
             raise InputError(
                 f"{self.last}: optimizer or trainer are not those of this run ({reason(error)}); restore the file, or "

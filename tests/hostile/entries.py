@@ -122,7 +122,6 @@ def _last(file: Path, output: Path) -> None:
     from ignite.engine import Engine
 
     engine = Engine(lambda engine, batch: None)
-    engine.scaler = None  # type: ignore[attr-defined]
     engine.state.device, engine.state.max_epochs = torch.device("cpu"), 5  # type: ignore[attr-defined]
     RunCheckpoints(str(file.parent), network, optimizer, evaluator, resume=True).go_on(engine)  # type: ignore[arg-type]
 
