@@ -154,6 +154,8 @@ def pair(image: str, lesions: Sequence[Row], folder: Path) -> Iterator[tuple[Row
             continue
         if mask is not None:
             mask, reason = masks.fit(mask, shape)
+        if mask is not None and row.get("x0") and not _overlap(row, mask):
+            mask, reason = None, f"has no pixel in the box ({_box_text(row)}): one of them is of another lesion"
         yield row, mask, f"{row['mask']}: {reason}" if reason else ""
 
 
@@ -163,7 +165,7 @@ def _fault(row: Row, shape: tuple[int, int]) -> str:
     given = [row[edge] for edge in BOX if row.get(edge)]
     if not given:
         return ""
-    text = f"box ({', '.join(row.get(edge, '') for edge in BOX)})"
+    text = f"box ({_box_text(row)})"
     try:
         x0, y0, x1, y1 = (float(edge) for edge in given)
     except ValueError:
@@ -173,6 +175,15 @@ def _fault(row: Row, shape: tuple[int, int]) -> str:
     if x0 < 0 or y0 < 0 or x1 > shape[0] or y1 > shape[1]:
         return f"{text} leaves the frame of {shape[0]} x {shape[1]} (columns x rows)"
     return ""
+
+
+def _box_text(row: Row) -> str:
+    return ", ".join(row.get(edge, "") for edge in BOX)
+
+
+def _overlap(row: Row, mask: np.ndarray) -> bool:
+    x0, y0, x1, y1 = (float(row[edge]) for edge in BOX)
+    return bool(mask[math.floor(x0) : math.ceil(x1), math.floor(y0) : math.ceil(y1)].any())
 
 
 def entry(row: Row, image: str, label: str) -> dict[str, Any]:

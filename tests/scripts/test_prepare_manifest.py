@@ -15,6 +15,7 @@ from monai.data import load_decathlon_datalist
 
 from custom.data import read_datalist
 from custom.errors import InputError
+from custom.reader import read_mask
 from scripts.prepare.manifest import REQUIRED, mammogram_names, prepare_manifest
 from scripts.prepare.table import read_table
 
@@ -92,6 +93,26 @@ def test_symbolic_links_where_hard_ones_are_refused(tmp_path: Path, monkeypatch:
     image = tmp_path / "out" / "images" / "T_000_LEFT_CC.png"
     assert image.is_symlink()
     assert image.samefile(tmp_path / "raw" / "images" / image.name)
+
+
+def test_a_mask_that_has_nothing_of_its_box_is_of_another_lesion(tmp_path: Path):
+    table = write_manifest(tmp_path / "raw", patients=6)
+    mask = read_mask(table.parent / "masks" / "T_000_LEFT_CC.png")
+    x1 = int(np.flatnonzero(mask.any(1))[-1])
+    y0, y1 = np.flatnonzero(mask.any(0))[[0, -1]].tolist()
+
+    def box(rows: list[dict[str, str]]) -> None:
+        rows[0] |= {"x0": str(x1 + 1), "y0": str(y0), "x1": str(x1 + 3), "y1": str(y1 + 1)}
+        rows[1] |= dict.fromkeys(("x0", "y0", "x1", "y1"), "")
+
+    change(table, box)
+    prepare_manifest(str(table), str(tmp_path / "beside"))
+    first, *others = audit(tmp_path / "beside").values()
+    assert f"has no pixel in the box ({x1 + 1}, {y0}," in first["reason"]
+    assert {row["status"] for row in others} == {"paired"}
+    change(table, lambda rows: rows[0].update(x0=str(x1)))
+    prepare_manifest(str(table), str(tmp_path / "touching"))
+    assert next(iter(audit(tmp_path / "touching").values()))["status"] == "paired"
 
 
 def test_every_fault_is_one_quarantined_row(tmp_path: Path):
