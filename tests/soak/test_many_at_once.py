@@ -61,8 +61,8 @@ def test_the_same_twice(make: Callable[[Path, Path], Work], times: int, dataset:
         work.look(place / "out", whole)
     write_count(
         f"tests/soak/test_many_at_once.py::twice_{make.__name__}",
-        f"{make.__name__.replace('_', ' ')}: two that begin together in the same folder: one is refused in one line, or "
-        "both are right",
+        f"{make.__name__.replace('_', ' ')}: two that begin together in the same folder: one is refused in one line, "
+        "or both are right",
         times,
         f"passed: {refused} refused, {times - refused} times both went well",
     )
