@@ -14,7 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
-from conftest import ROOT, SMALL, TRAIN, write_png
+from conftest import ROOT, SMALL, TRAIN, scalars, write_png
 
 from custom.data import read_datalist
 from custom.errors import InputError, find_input_error, message, reason, report_input_errors
@@ -242,6 +242,19 @@ def test_resuming_what_cannot_go_on(train: Callable, dataset: Path, tmp_path: Pa
     assert "was trained with batch_size 4, found 2" in line
     assert str(run / "training.json") in line
     assert "never overwritten" in refused(train, dataset)
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_is_begun_anew(train: Callable, dataset: Path, tmp_path: Path):
+    run = train(dataset, epochs=1)
+    (run / "last.pt").unlink()
+    line = refused(train, dataset)
+    assert "never overwritten" in line
+    assert "or remove that folder, which has no last.pt" in line
+    (run / "model.pt").rename(run / ".model.pt.part")
+    assert train(dataset, epochs=2) == run
+    assert json.loads((run / "training.json").read_text())["epochs"] == 2
+    assert len(scalars(run)["train/loss"]) == 2  # nothing of the first attempt
+    assert not (run / ".model.pt.part").exists()
 
 
 def test_model_that_is_gone(train: Callable, as_program: Callable, dataset: Path):
