@@ -15,10 +15,12 @@ test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-# What takes long: thousands of inputs instead of a sample. The counts go to build/reliability.
+# What takes long: thousands of inputs instead of a sample. The counts go to the table.
+soak fuzz: export MAMMO_COUNTS := build/reliability
 soak: export OMP_NUM_THREADS := 1
 soak: $(VENV)/.dev-installed
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest tests/soak tests/hostile -m ""
+	$(BIN)/python -m tests.reliability bundle/docs/reliability.md
 
 # Atheris on each parser, for so many seconds.
 FUZZ_SECONDS ?= 60
@@ -26,6 +28,7 @@ fuzz: export OMP_NUM_THREADS := 1
 fuzz: $(VENV)/.dev-installed
 	$(BIN)/python -m pip install --quiet --requirement requirements-fuzz.txt
 	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.reliability bundle/docs/reliability.md
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -11,8 +11,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.hostile.counts import write_counts
 from tests.hostile.seeds import ROOT, make_seeds
+from tests.reliability import write_counts
 
 # Of each parser the suffixes of the files that it starts from.
 STARTS = {

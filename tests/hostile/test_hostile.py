@@ -8,10 +8,10 @@ import pytest
 
 from tests.hostile import campaign
 from tests.hostile.campaign import Campaign
-from tests.hostile.counts import write_counts
 from tests.hostile.entries import ENTRIES
 from tests.hostile.seeds import Seed, make_seeds
 from tests.hostile.worker import MOST_MEMORY, WHOLE
+from tests.reliability import write_counts
 
 # A report takes seconds.
 SLOW = ("training.json of a report", "summary.json", "lesions.csv", "calibration.csv")

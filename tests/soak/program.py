@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.soak.counts import ROOT
+ROOT = Path(__file__).parents[2]
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["tests.soak.imports"])

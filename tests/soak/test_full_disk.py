@@ -13,8 +13,8 @@ import pytest
 from conftest import SMALL, TRAIN, snapshot
 
 from scripts.phantoms import phantoms
+from tests.reliability import write_count
 from tests.scripts.predict.phantom import box_of, mass, write_image, write_small_run
-from tests.soak.counts import write_count
 from tests.soak.killing import visible
 from tests.soak.program import run
 

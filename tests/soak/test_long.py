@@ -15,8 +15,8 @@ from monai.bundle import ConfigParser
 
 from custom.locks import release
 from scripts.predict.command import predict
+from tests.reliability import write_count
 from tests.scripts.predict.phantom import box_of, mass, write_image, write_small_run
-from tests.soak.counts import write_count
 
 STEPS = 2000
 # The first fifth is for what is built once: buffers, caches, imports.

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import TRAIN
 
+from tests.reliability import write_count
 from tests.soak import test_killed
-from tests.soak.counts import write_count
 from tests.soak.killing import Work, compare_runs
 from tests.soak.program import Program, run
 

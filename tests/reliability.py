@@ -1,0 +1,54 @@
+"""The counts of the tests of reliability, and the table of what is promised that is made of them.
+
+    python -m tests.reliability DOCUMENT
+
+makes it of what `make soak` and `make fuzz` have left in the folder that MAMMO_COUNTS names; without that variable the
+tests count nothing, so that a short run does not take the place of a long one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+FOLDER = "MAMMO_COUNTS"
+COLUMNS = {"promise": "what is promised", "test": "which test shows it", "count": "tried", "result": "last result"}
+INTRODUCTION = """# What is promised, and what shows it
+
+Written by `make soak` and `make fuzz` from the counts of their last runs, {date}. `make test` runs a sample of the same
+tests.
+
+"""
+
+
+def write_counts(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write `<name>.json`: of each promise the test, the count of its trials and the result."""
+    if FOLDER not in os.environ:
+        return
+    file = Path(os.environ[FOLDER], f"{name}.json")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(list(rows), indent=4) + "\n")
+
+
+def write_count(test: str, promise: str, count: int, result: str) -> None:
+    """Write the one row of a test, whose name `<file>::<name>` is unlike all others."""
+    row = {"promise": promise, "test": test, "count": count, "result": result}
+    write_counts(test.partition("::")[2], [row])
+
+
+def main(document: str) -> None:
+    """Write the document."""
+    files = sorted(Path(os.environ[FOLDER]).glob("*.json"))
+    rows = [row for file in files for row in json.loads(file.read_text())]
+    lines = [COLUMNS.values(), ["---"] * len(COLUMNS), *([str(row[column]) for column in COLUMNS] for row in rows)]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    Path(document).write_text(INTRODUCTION.format(date=date.today()) + table)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
