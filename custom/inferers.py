@@ -9,9 +9,14 @@ import torch
 from monai.data import MetaTensor
 from monai.inferers import Inferer
 
+from custom.views import VIEWS, turned, turned_back
 
-class MixedPrecisionInferer(Inferer):
-    """Calls the network once, on plain tensors, in bfloat16 where that is on.
+# A probability this near to 0 or 1 has a finite logit.
+_NEAREST = 1e-6
+
+
+class CropInferer(Inferer):
+    """Calls the network on a batch of crops as plain tensors, in bfloat16 where that is on.
 
     What it returns is float32, since a loss or a Dice that sums bfloat16 is off by a percent. Bfloat16 has the range of
     float32 and so needs no scaled loss, unlike the float16 of MONAI's own `amp`, which is for CUDA alone. Metadata
@@ -19,15 +24,22 @@ class MixedPrecisionInferer(Inferer):
 
     Args:
         amp: compute in bfloat16.
+        turned: test-time augmentation, which takes eight times as long: the mean of the probabilities of the turned and
+            mirrored crop, put back, as a logit.
     """
 
-    def __init__(self, amp: bool = False) -> None:
+    def __init__(self, amp: bool = False, turned: bool = False) -> None:
         super().__init__()
         self.amp = amp
+        self.turned = turned
 
     def __call__(self, inputs: torch.Tensor, network: Callable, *args: Any, **kwargs: Any) -> Any:
-        """The logits of `inputs` `(B, C, X, Y)`; a list of them from a network with deep supervision."""
+        """The logits of `inputs` `(B, C, X, Y)`; a list of them from a network with deep supervision in training."""
         plain = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
         with torch.autocast(plain.device.type, torch.bfloat16, enabled=self.amp):
-            output = network(plain, *args, **kwargs)
-        return [head.float() for head in output] if isinstance(output, list) else output.float()
+            if not self.turned:
+                output = network(plain, *args, **kwargs)
+                return [head.float() for head in output] if isinstance(output, list) else output.float()
+            views = [network(turned(plain, view), *args, **kwargs).float().sigmoid() for view in VIEWS]
+        probabilities = [turned_back(output, view) for output, view in zip(views, VIEWS, strict=True)]
+        return torch.stack(probabilities).mean(0).logit(_NEAREST)

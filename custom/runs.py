@@ -180,21 +180,35 @@ def read_last(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
     return state
 
 
-def evaluation_folder(model: str, dataset_name: str, split: str, box_displacement: float, head: int) -> str:
+def evaluation_folder(
+    model: str,
+    dataset_name: str,
+    split: str,
+    part: str,
+    box_displacement: float,
+    head: int,
+    test_time_augmentation: bool,
+) -> str:
     """Where an evaluation of `model` is written: beside it, under the data set's name, the split and how it was tested.
 
     Args:
         model: file of the weights.
         dataset_name: the data set's name for itself.
         split: the datalist.
+        part: of the datalist.
         box_displacement: of the boxes, as a part of their sides.
         head: of UNet++, of which 4 is the usual one.
+        test_time_augmentation: see `CropInferer`.
     """
     name = f"{dataset_name}_{split}"
+    if part != "test":
+        name += f"_{part}"
     if box_displacement:
         name += f"_displaced{100 * box_displacement:g}"
     if head != 4:
         name += f"_head{head}"
+    if test_time_augmentation:
+        name += "_turned"
     return str(Path(model).resolve().parent / "evaluation" / name)
 
 

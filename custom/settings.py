@@ -6,7 +6,7 @@ import difflib
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
 from fire.parser import DefaultParseValue
@@ -44,6 +44,8 @@ class Settings(TypedDict, total=False):
     batch_size: Count
     processes: Count
     learning_rate: Annotated[float, Gt(0)]
+    schedule: Literal["constant", "cosine"]
+    ema_decay: Share
     num_workers: Annotated[int, Ge(0)]
     val_interval: Count
     remove_artifacts: bool
@@ -56,12 +58,18 @@ class Settings(TypedDict, total=False):
     square: bool
     box_jitter: Share
     box_displacement: Share
+    box_channel: bool
+    strong_augmentation: bool
     image_size: ImageSize
     network_name: Annotated[str, Len(1)]
     features: Annotated[list[Count], Len(6, 6)]
+    norm: Literal["instance", "batch"]
     deep_supervision: bool
     head: Annotated[int, Ge(1), Le(4)]
+    cross_entropy: Annotated[float, Ge(0)]
     threshold: Annotated[float, Gt(0), Lt(1)]
+    part: Literal["training", "validation", "test"]
+    test_time_augmentation: bool
     bootstrap_samples: Count
     confidence: Annotated[float, Gt(0), Le(0.999)]
     amp: bool
@@ -162,7 +170,7 @@ def check_values(settings: dict[str, Any]) -> None:
             f"--val_interval: found {settings['val_interval']}, expected at most the {settings['epochs']} epochs, "
             "or no model is ever the best"
         )
-    _check_heads(settings)
+    _check_network_switches(settings)
 
 
 def check_names(command: CommandLine) -> None:
@@ -199,8 +207,13 @@ def _check_network_name(command: CommandLine, ids: dict[str, Any]) -> None:
     )
 
 
-def _check_heads(settings: dict[str, Any]) -> None:
+def _check_network_switches(settings: dict[str, Any]) -> None:
     name = settings.get("network_name", "unetpp")
+    if name in ("pspnet", "linknet") and settings.get("norm", "instance") != "instance":
+        raise InputError(
+            f"--norm: found {settings['norm']!r}, but the network is {name}, which has batch normalisation of its own; "
+            "leave --norm out"
+        )
     for switch, usual in (("deep_supervision", False), ("head", 4)):
         if name != "unetpp" and settings.get(switch, usual) != usual:
             raise InputError(

@@ -30,7 +30,9 @@ SHARED_SWITCHES = [
     "clahe_tiles",
     "margin",
     "square",
+    "box_channel",
     "image_size",
+    "norm",
     "threshold",
     "network_name",
     "features",
@@ -146,7 +148,10 @@ def test_metadata():
     assert metadata["required_packages_version"] == pins
 
 
-@pytest.mark.parametrize("switches", [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}])
+@pytest.mark.parametrize(
+    "switches",
+    [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}, {"box_channel": True}],
+)
 def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: dict):
     def prepared(file: str, chain: str, entry: dict) -> dict:
         parser = ConfigParser(load(file))
@@ -156,9 +161,9 @@ def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: d
 
     lesion = load(str(dataset / "datalists" / "patient.json"))["training"][0]
     files = {key: str(dataset / lesion[key]) for key in ("image", "label")}
-    trained = prepared(TRAIN, "validate#preprocessing", files)
+    trained = prepared(TRAIN, "validate#preprocessing", files | {"lesion_id": lesion["lesion_id"]})
     inferred = prepared(INFERENCE, "preprocessing", {"image": files["image"], "box": list(trained["box"])})
-    assert trained["image"].shape == (1, 64, 48)
+    assert trained["image"].shape == (1 + ("box_channel" in switches), 64, 48)
     assert set(np.unique(trained["label"])) == {0, 1}
     np.testing.assert_array_equal(trained["image"], inferred["image"])
 
@@ -167,7 +172,7 @@ def test_a_crop_is_that_of_a_frame_that_was_equalised_whole(dataset: Path):
     parser = ConfigParser(load(TRAIN))
     parser.update({"image_size": [64, 48]})
     lesion = load(str(dataset / "datalists" / "patient.json"))["training"][0]
-    files = {key: str(dataset / lesion[key]) for key in ("image", "label")}
+    files = {key: str(dataset / lesion[key]) for key in ("image", "label")} | {"lesion_id": lesion["lesion_id"]}
     frame, crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
     cut = Compose(frame + crop)(files)["image"]
     parser = ConfigParser(load(TRAIN))
@@ -212,6 +217,9 @@ def test_every_switch_is_checked():
             "context_transforms",
             "jitter_transforms",
             "augmentations",
+            "strong_augmentations",
+            "box_displacement",
+            "validated_network",
             "handlers",
         }
 

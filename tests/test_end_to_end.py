@@ -142,10 +142,10 @@ def test_the_same_seed_gives_the_same_run_and_its_args_file_repeats_it(
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(train: Callable, dataset: Path, tmp_path: Path):
-    whole = train(dataset, "whole", epochs=4)
-    parts = train(dataset, "parts", epochs=2)
+    whole = train(dataset, "whole", epochs=4, ema_decay=0.9)
+    parts = train(dataset, "parts", epochs=2, ema_decay=0.9)
     moved = Path(shutil.copytree(dataset, tmp_path / "moved", symlinks=True))
-    train(moved, "", epochs=4, resume=parts)
+    train(moved, "", epochs=4, ema_decay=0.9, resume=parts)
     assert scalars(whole) == scalars(parts)
     for file in ("model.pt", "last.pt"):
         torch.testing.assert_close(torch.load(whole / file), torch.load(parts / file), rtol=0, atol=0)
@@ -171,7 +171,8 @@ def test_eight_lesions_can_be_learnt_by_heart(train: Callable, as_program: Calla
 @pytest.mark.parametrize(
     "switches",
     [
-        {"deep_supervision": True},
+        {"deep_supervision": True, "ema_decay": 0.5},
+        {"box_jitter": 0.2, "box_channel": True, "strong_augmentation": True, "norm": "batch", "cross_entropy": 1.0},
         {"wiener": False, "clahe": False, "margin": 0.5, "square": False},
         {"remove_artifacts": True, "split": "fold0"},
         {"config_file": [TRAIN, TRAIN.replace("train.json", "paper.json")], "split": "patient"},

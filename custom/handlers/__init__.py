@@ -6,6 +6,7 @@ from custom.handlers.hparams import RunParameters
 from custom.handlers.lesion_results import LesionMasks, LesionTable, read_lesions
 from custom.handlers.outlines import LesionOutlines
 from custom.handlers.precision_recall import PrecisionRecallCurve
+from custom.handlers.schedule import WarmupCosine
 from custom.handlers.seeding import SeedEpochs
 from custom.handlers.shown_epochs import shown_epochs
 
@@ -21,6 +22,7 @@ __all__ = [
     "SeedEpochs",
     "ShareBuffers",
     "StopDivergence",
+    "WarmupCosine",
     "read_lesions",
     "shown_epochs",
 ]

@@ -27,6 +27,7 @@ class RunCheckpoints:
         network: its bare state dict becomes `model.pt` whenever the evaluator's key metric has its best value so far.
         optimizer: goes into `last.pt` beside network and trainer.
         evaluator: validates in this training.
+        averaged: the moving average of the network, which is validated and kept in its place; None without one.
         resume: whether the trainer goes on from the `last.pt` that is there.
     """
 
@@ -36,12 +37,14 @@ class RunCheckpoints:
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
         evaluator: Engine,
+        averaged: nn.Module | None = None,
         resume: bool = False,
     ) -> None:
         self.last = Path(run_dir, LAST)
         self.network = network
         self.optimizer = optimizer
         self.evaluator = evaluator
+        self.averaged = averaged
         self.resume = resume
 
     def attach(self, engine: Engine) -> None:
@@ -54,18 +57,23 @@ class RunCheckpoints:
     def write(self, engine: Engine) -> None:
         best = self.evaluator.state
         if best.best_metric_epoch == engine.state.epoch:
-            write_checkpoint(self.last.with_name(MODEL), self.network.state_dict())
+            kept = self.network if self.averaged is None else self.averaged
+            write_checkpoint(self.last.with_name(MODEL), kept.state_dict())
         state = {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "trainer": engine.state_dict(),
             "best": {"metric": best.best_metric, "epoch": best.best_metric_epoch},
         }
+        if self.averaged is not None:
+            state["averaged"] = self.averaged.state_dict()
         write_checkpoint(self.last, state)
 
     def go_on(self, engine: Engine) -> None:
         state = read_last(self.last, engine.state.device)
         load_weights(self.network, state["network"], self.last, "of this run")
+        if self.averaged is not None:
+            load_weights(self.averaged, state.get("averaged", {}), self.last, "of this run's average")
         epochs = engine.state.max_epochs
         try:
             self.optimizer.load_state_dict(state["optimizer"])

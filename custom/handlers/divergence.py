@@ -6,12 +6,9 @@ import math
 
 import torch
 from ignite.engine import Engine, Events
-from monai.handlers import from_engine
 from torch import nn
 
 from custom.errors import InputError
-
-_loss = from_engine("loss", first=True)
 
 
 class StopDivergence:
@@ -38,7 +35,7 @@ class StopDivergence:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.check_weights)
 
     def check_loss(self, engine: Engine) -> None:
-        if not math.isfinite(_loss(engine.state.output)):
+        if not math.isfinite(engine.state.output["loss"]):
             self._stop(engine, "the loss")
 
     def check_weights(self, engine: Engine) -> None:

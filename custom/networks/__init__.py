@@ -1,5 +1,6 @@
+from custom.networks.channels import in_channels
 from custom.networks.final_head import FinalHead, final_head
 from custom.networks.linknet import LinkNet
 from custom.networks.pspnet import PSPNet
 
-__all__ = ["FinalHead", "LinkNet", "PSPNet", "final_head"]
+__all__ = ["FinalHead", "LinkNet", "PSPNet", "final_head", "in_channels"]

@@ -140,6 +140,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         box_key: the box itself, 4 numbers; set either this or `mask_key`.
         equalizers: for a key, the `CLAHE` of the whole image, of which the cut needs only a part; None to leave the
             image as it is.
+        box_channel: the image that gets one more channel, 1 inside the box and 0 outside; None for no such channel.
         allow_missing_keys: don't raise an exception if a key is missing.
 
     Raises:
@@ -158,6 +159,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         mask_key: str | None = None,
         box_key: str | None = None,
         equalizers: Mapping[Hashable, CLAHE | None] | None = None,
+        box_channel: str | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
@@ -166,6 +168,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         self.mask_key = mask_key
         self.box_key = box_key
         self.equalizers = equalizers or {}
+        self.box_channel = box_channel
         self.cropper = CropLesion(margin, square)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -174,6 +177,8 @@ class CropLesiond(MapTransform, InvertibleTransform):
         box = self.find_box(d)
         for key in self.key_iterator(d):
             d[key] = self.cropper(d[key], box, self.equalizers.get(key))
+            if key == self.box_channel:
+                d[key] = torch.cat([d[key], self._box_channel(d[key], box)])
         d[self.box_key or "box"] = box
         return d
 
@@ -182,6 +187,16 @@ class CropLesiond(MapTransform, InvertibleTransform):
         for key in self.key_iterator(d):
             d[key] = self.cropper.inverse(d[key])
         return d
+
+    def _box_channel(self, cut: torch.Tensor, box: Box) -> torch.Tensor:
+        """1 at the pixels of the cut whose centres lie in the box, 0 elsewhere; `(1, X, Y)`."""
+        window = lesion_window(box, self.cropper.margin, self.cropper.square)
+        inside = [
+            (low <= centre) & (centre < high)
+            for low, high, start, size in zip(box[:2], box[2:], window[:2], cut.shape[1:], strict=True)
+            for centre in [torch.arange(start, start + size, device=cut.device) + 0.5]
+        ]
+        return (inside[0][:, None] & inside[1]).to(cut.dtype)[None]
 
     def find_box(self, data: Mapping[Hashable, Any]) -> Box:
         """The box to cut around, in pixels of the images of `data`."""
@@ -239,6 +254,7 @@ class RandCropLesiond(Randomizable, CropLesiond):
         square: whether both sides of the window come from the longer side.
         displacement: the largest displacement, as a part of the box's side.
         scale: the largest change of a side, as a part of it.
+        box_channel: see `CropLesiond`.
         allow_missing_keys: don't raise an exception if a key is missing.
 
     Raises:
@@ -254,9 +270,10 @@ class RandCropLesiond(Randomizable, CropLesiond):
         square: bool = True,
         displacement: float = 0.1,
         scale: float = 0.1,
+        box_channel: str | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, margin, square, mask_key, allow_missing_keys=allow_missing_keys)
+        super().__init__(keys, margin, square, mask_key, box_channel=box_channel, allow_missing_keys=allow_missing_keys)
         _check_reach(displacement, scale)
         self.displacement = displacement
         self.scale = scale
@@ -278,7 +295,7 @@ class CropDisplacedLesiond(CropLesiond):
 
     Args:
         keys, mask_key, margin, square, displacement, scale, allow_missing_keys: see `RandCropLesiond`.
-        equalizers: see `CropLesiond`.
+        equalizers, box_channel: see `CropLesiond`.
         name_key: the lesion's name.
 
     Raises:
@@ -295,9 +312,18 @@ class CropDisplacedLesiond(CropLesiond):
         displacement: float = 0.1,
         scale: float = 0.1,
         equalizers: Mapping[Hashable, CLAHE | None] | None = None,
+        box_channel: str | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, margin, square, mask_key, equalizers=equalizers, allow_missing_keys=allow_missing_keys)
+        super().__init__(
+            keys,
+            margin,
+            square,
+            mask_key,
+            equalizers=equalizers,
+            box_channel=box_channel,
+            allow_missing_keys=allow_missing_keys,
+        )
         _check_reach(displacement, scale)
         self.displacement = displacement
         self.scale = scale

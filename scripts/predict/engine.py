@@ -16,6 +16,7 @@ from torch import nn
 
 from custom.errors import InputError
 from custom.files import write_if_changed
+from custom.networks import in_channels
 from scripts.predict.predictor import Predictor, Recipe, load_network, read_recipe
 
 Engine = Literal["torch", "onnx"]
@@ -27,7 +28,7 @@ _SOURCE = "source"
 
 
 class OnnxNetwork:
-    """The network of a recipe in ONNX Runtime on the CPU: takes and gives `(B, 1, X, Y)`, as PyTorch's does.
+    """The network of a recipe in ONNX Runtime on the CPU; takes and gives what PyTorch's does.
 
     Lies beside the model as `model_<columns>x<rows>.onnx`, a file for each size that is asked for: that of the crops,
     and where they are not square that of the turned ones. It is made anew if it was not made of this recipe, or is
@@ -83,13 +84,13 @@ def as_onnx(network: nn.Module, size: tuple[int, int]) -> Any:
     """A network as an ONNX `ModelProto` with the input `image` for any number of crops of one size.
 
     Args:
-        network: takes and gives `(B, 1, X, Y)`; on the CPU, ready to predict.
+        network: takes `(B, C, X, Y)` and gives `(B, 1, X, Y)`; on the CPU, ready to predict.
         size: `(X, Y)`.
     """
     with _quiet():
         program = torch.onnx.export(
             network,
-            (torch.zeros(2, 1, *size),),
+            (torch.zeros(2, in_channels(network), *size),),
             input_names=[_INPUT],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,

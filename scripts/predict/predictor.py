@@ -118,7 +118,8 @@ class Predictor:
 
     Args:
         recipe: the config and its weights.
-        network: takes and gives `(B, 1, X, Y)` in place of the config's network; None for that one and its weights.
+        network: takes `(B, C, X, Y)` and gives `(B, 1, X, Y)` in place of the config's network; None for that one and
+            its weights.
 
     Raises:
         InputError: the weights are of another architecture or damaged.

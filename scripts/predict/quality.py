@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from custom.metrics import dice
 from custom.transforms.crop import Window
+from custom.views import VIEWS, turned, turned_back
 
 EMPTY = "empty"
 TOUCHES_BORDER = "touches_border"
@@ -91,30 +92,21 @@ def agreement_of(crop: torch.Tensor, plain: np.ndarray, threshold: float, predic
     image segmentation with convolutional neural networks", Neurocomputing 338 (2019), doi 10.1016/j.neucom.2019.01.103.
 
     Args:
-        crop: `(1, X, Y)`, as the network takes it.
+        crop: `(C, X, Y)`, as the network takes it.
         plain: its probabilities `(X, Y)` without augmentation.
         threshold: of the probabilities.
-        predict: takes `(B, 1, X, Y)` and gives the probabilities, of the same shape.
+        predict: takes `(B, C, X, Y)` and gives the probabilities, `(B, 1, X, Y)`.
 
     Returns:
         1 where all are equal, empty ones as well.
     """
     outline = plain >= threshold
     scores = []
-    for first in (0, 1):  # A quarter turn may change the shape, so that not all eight fit into one batch.
-        views = [(times, mirrored) for times in (first, first + 2) for mirrored in (False, True)]
-        batch = torch.stack([_view(crop, *view) for view in views])
+    for odd in (0, 1):  # A quarter turn may change the shape, so that not all eight fit into one batch.
+        views = [view for view in VIEWS if view[0] % 2 == odd]
+        batch = torch.stack([turned(crop, view) for view in views])
         for view, probability in zip(views, predict(batch), strict=True):
-            if view != (0, False):
-                other = _back(probability, *view)[0].numpy(force=True) >= threshold
+            if view != VIEWS[0]:
+                other = turned_back(probability, view)[0].numpy(force=True) >= threshold
                 scores.append(dice(other, outline) if other.any() or outline.any() else 1.0)
     return float(np.mean(scores))
-
-
-def _view(crop: torch.Tensor, times: int, mirrored: bool) -> torch.Tensor:
-    turned = torch.rot90(crop, times, (-2, -1))
-    return torch.flip(turned, (-1,)) if mirrored else turned
-
-
-def _back(crop: torch.Tensor, times: int, mirrored: bool) -> torch.Tensor:
-    return torch.rot90(torch.flip(crop, (-1,)) if mirrored else crop, -times, (-2, -1))

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from custom.networks import in_channels
+
 PASSES = 30
 WARM_UP = 5
 
@@ -20,14 +22,14 @@ def network_cost(network: nn.Module, image_size: tuple[int, int]) -> dict[str, f
     operations for each). The time is the median of 30 passes with a batch of one.
 
     Args:
-        network: takes `(B, 1, H, W)`.
+        network: takes `(B, C, H, W)`.
         image_size: `(H, W)`.
 
     Returns:
         `parameters`, `multiply_adds`, `milliseconds_per_lesion`.
     """
     device = next(network.parameters()).device
-    crop = torch.zeros(1, 1, *image_size, device=device)
+    crop = torch.zeros(1, in_channels(network), *image_size, device=device)
     network.eval()
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:

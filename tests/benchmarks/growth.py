@@ -12,18 +12,17 @@ import json
 import sys
 from pathlib import Path
 
-from conftest import TRAIN
 from monai.bundle import ConfigParser
 
 from custom.data import fill_cache
 from scripts.prepare.manifest import prepare_manifest
-from tests.benchmarks.ratios import memory, seconds
+from tests.benchmarks.ratios import ROOT, memory, seconds
 
 
 def main(table: str, folder: str) -> None:
     """Do all and tell."""
     parser = ConfigParser()
-    parser.read_config(TRAIN)
+    parser.read_config(str(ROOT / "bundle" / "configs" / "train.json"))
     parser.update({"dataset_dir": f"{folder}/data", "cache_dir": f"{folder}/cache", "num_workers": 0})
     with contextlib.redirect_stdout(sys.stderr):
         prepare = seconds(lambda: prepare_manifest(table, f"{folder}/data"))
@@ -35,5 +34,4 @@ def main(table: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "tests")
     main(*sys.argv[1:])

@@ -13,7 +13,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from custom.hardware import place, use_hardware
-from custom.inferers import MixedPrecisionInferer
+from custom.inferers import CropInferer
 
 SIZE = (224, 224)
 
@@ -56,7 +56,7 @@ def _serve(connection: Connection, config_file: str, device: str, batch_size: in
     config.read_config(config_file)
     torch.manual_seed(0)
     network, where = config.get_parsed_content("network_def"), torch.device(device)
-    infer = MixedPrecisionInferer(settings.get("amp", False))
+    infer = CropInferer(settings.get("amp", False))
     if settings:
         use_hardware(where, torch.get_num_threads(), **settings)
         place(network, where, settings.get("channels_last", False), settings.get("compile", False))

@@ -6,8 +6,9 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from torch import nn
+from torch.nn import functional
 
-from custom.inferers import MixedPrecisionInferer
+from custom.inferers import CropInferer
 
 
 class Heads(nn.Module):
@@ -26,12 +27,25 @@ class Heads(nn.Module):
 @pytest.mark.parametrize(("amp", "computed"), [(False, torch.float32), (True, torch.bfloat16)])
 def test_computes_plain_tensors_and_returns_float32(amp: bool, computed: torch.dtype):
     network = Heads()
-    heads = MixedPrecisionInferer(amp)(MetaTensor(torch.ones(2, 1, 4, 4)), network)
+    heads = CropInferer(amp)(MetaTensor(torch.ones(2, 1, 4, 4)), network)
     assert (network.given, network.computed) == (torch.Tensor, computed)
     assert [(type(head), head.dtype) for head in heads] == [(torch.Tensor, torch.float32)] * 2
     heads[1].sum().backward()
     assert network.layer.weight.grad.dtype == torch.float32
 
 
+def test_turned_crops_give_the_mean_of_their_probabilities_put_back():
+    kernel, image = torch.rand(1, 1, 3, 3), torch.rand(2, 1, 6, 4)
+
+    def network(crops: torch.Tensor) -> torch.Tensor:
+        return functional.conv2d(crops, kernel, padding=1)
+
+    # Turning the crop and putting the result back is the same as turning the kernel the other way.
+    kernels = [torch.rot90(one, turns, (2, 3)) for one in (kernel, kernel.flip(3)) for turns in range(4)]
+    expected = torch.stack([functional.conv2d(image, one, padding=1).sigmoid() for one in kernels]).mean(0)
+    assert (expected - network(image).sigmoid()).abs().max() > 1e-3
+    torch.testing.assert_close(CropInferer(turned=True)(image, network).sigmoid(), expected)
+
+
 def test_one_head_stays_a_tensor():
-    assert MixedPrecisionInferer(True)(torch.ones(1, 1, 4, 4), nn.Conv2d(1, 1, 1)).dtype == torch.float32
+    assert CropInferer(True)(torch.ones(1, 1, 4, 4), nn.Conv2d(1, 1, 1)).dtype == torch.float32
