@@ -14,6 +14,7 @@ from scripts.predict.command import predict
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
+from scripts.release import release
 from scripts.report.command import report
 from scripts.study.command import study
 
@@ -28,6 +29,7 @@ VERBS = {
         "inbreast": checked(prepare_inbreast),
         "manifest": checked(prepare_manifest),
     },
+    "release": checked(release),
     "report": checked(report),
     "study": study,
 }

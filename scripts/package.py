@@ -14,7 +14,7 @@ import torch
 from custom.errors import InputError
 from custom.files import write_if_changed
 from custom.runs import MODEL
-from scripts.predict.predictor import BUNDLE, Recipe, load_network, read_recipe
+from scripts.predict.predictor import BUNDLE, METADATA, Recipe, load_network, read_recipe
 
 CUSTOM = BUNDLE.parent / "custom"
 # Beside the settings, all that decides on what the network is given.
@@ -41,7 +41,7 @@ def package(output_dir: str, run_dir: str | None = None) -> None:
     recipe = read_recipe(run_dir)
     files = bundle_files(recipe)
     load_network(recipe, torch.device("cpu"))
-    metadata = _read(BUNDLE / "configs" / "metadata.json")
+    metadata = _read(METADATA)
     name = "_".join(metadata["name"].lower().split())
     content = zipped({f"{name}/{place}": content for place, content in files.items()})
     file = Path(output_dir, f"{name}_v{metadata['version']}.zip")
@@ -59,12 +59,14 @@ def bundle_files(recipe: Recipe) -> dict[str, bytes]:
     for name in ("inference", "train"):
         config = _read(BUNDLE / "configs" / f"{name}.json")
         config |= {key: value for key, value in recipe.settings.items() if key in config}
-        configs[f"configs/{name}.json"] = (json.dumps(config, indent=4, ensure_ascii=False) + "\n").encode()
+        configs[f"configs/{name}.json"] = _written(config)
         if name == "inference" and any(recipe.config.get(part) != config[part] for part in _DECIDING):
             raise InputError(
                 f"{recipe.model}: its run's inference config prepares an image otherwise than {BUNDLE / 'configs'}"
                 "/inference.json, expected the same; package it with the version of the bundle that trained it"
             )
+    weights = {"file": f"models/{MODEL}", "sha256": recipe.model_sha256}
+    configs["configs/metadata.json"] = _written(_read(METADATA) | {"weights": weights})
     documents = {f"docs/{file.name}": file.read_bytes() for file in (BUNDLE / "docs").iterdir()}
     code = {file.relative_to(CUSTOM.parent).as_posix(): file.read_bytes() for file in CUSTOM.rglob("*.py")}
     return {
@@ -92,6 +94,10 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def _at_home(config: bytes) -> bytes:
     """The config where `custom` lies in the bundle, and not beside it."""
     return config.replace(b"os.path.join(@bundle_root, '..')", b"@bundle_root")
+
+
+def _written(config: dict[str, Any]) -> bytes:
+    return (json.dumps(config, indent=4, ensure_ascii=False) + "\n").encode()
 
 
 def _read(file: Path) -> dict[str, Any]:

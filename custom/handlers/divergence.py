@@ -35,7 +35,7 @@ class StopDivergence:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.check_weights)
 
     def check_loss(self, engine: Engine) -> None:
-        if not math.isfinite(engine.state.output["loss"]):
+        if not math.isfinite(engine.state.output["loss"].item()):
             self._stop(engine, "the loss")
 
     def check_weights(self, engine: Engine) -> None:

@@ -32,6 +32,8 @@ from custom.transforms.crop import Box
 from scripts.predict.quality import SENTENCES, Quality, agreement_of, assess
 
 BUNDLE = Path(__file__).parents[2] / "bundle"
+METADATA = BUNDLE / "configs" / "metadata.json"
+RELEASED = BUNDLE / "models" / MODEL
 # Of the frame; less is taken for a frame without a breast.
 LEAST_BREAST = 0.01
 # What says where things lie and how fast they are made, and not what is made.
@@ -69,12 +71,10 @@ def read_recipe(run_dir: str | None) -> Recipe:
     """The recipe of a run, or without one of the released weights.
 
     Raises:
-        InputError: there is no such run, its settings are damaged, or the weights are not there.
+        InputError: there is no such run, its settings are damaged, or the weights are not there or not the released.
     """
     if run_dir is None:
-        config, model = ConfigParser(), BUNDLE / "models" / MODEL
-        config.read_config(str(BUNDLE / "configs" / "inference.json"))
-        config["bundle_root"] = str(BUNDLE)
+        config, model = bundled_config(), RELEASED
         if not model.is_file():
             raise InputError(
                 f"{model}: no such model; expected the released weights: pass --run_dir runs/NAME to use a run's own"
@@ -87,11 +87,30 @@ def read_recipe(run_dir: str | None) -> Recipe:
         config, model = read_inference(folder / "inference.json"), folder / MODEL
         check_model(str(model))
     config["model"] = str(model)
+    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    if run_dir is None and sha256 != (expected := json.loads(METADATA.read_text())["weights"]["sha256"]):
+        raise InputError(f"{model}: its sha256 is {sha256}, expected {expected} as {METADATA} says; restore it")
+    return Recipe(config, model, sha256, given_settings(config))
+
+
+def bundled_config() -> ConfigParser:
+    """The bundle's own inference config."""
+    config = ConfigParser()
+    config.read_config(str(BUNDLE / "configs" / "inference.json"))
+    config["bundle_root"] = str(BUNDLE)
+    return config
+
+
+def given_settings(config: ConfigParser) -> dict[str, Any]:
+    """The settings of an inference config that change a result, and its network.
+
+    Raises:
+        InputError: a setting is of the wrong kind.
+    """
     ignored = NOT_OF_THE_RESULT.union(OF_THE_MACHINE)
     given = {name: config[name] for name in config["settings"] if name not in ignored}
     check_values(given)
-    settings = {**given, "network_def": config.get("network_def")}
-    return Recipe(config, model, hashlib.sha256(model.read_bytes()).hexdigest(), settings)
+    return {**given, "network_def": config.get("network_def")}
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def write_small_run(folder: Path, **others: Any) -> Path:
     network_def = json.loads(INFERENCE.read_text())["network_def"]
     run = write_run(folder, **settings, network_def=network_def)
     torch.manual_seed(0)
-    config = ConfigParser({**settings, "network_def": network_def, "deep_supervision": False, "head": 4})
+    fixed = {"deep_supervision": False, "head": 4, "norm": "instance", "box_channel": False}
+    config = ConfigParser({**fixed, **settings, "network_def": network_def})
     torch.save(config.get_parsed_content("network_def").state_dict(), run / "model.pt")
     return run

@@ -1,0 +1,45 @@
+"""The verb `release`: makes a run's weights those that `predict` uses without a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import torch
+
+from custom.checkpoints import read_checkpoint, write_checkpoint
+from custom.errors import InputError
+from custom.files import write_if_changed
+from scripts.predict.predictor import METADATA, RELEASED, bundled_config, given_settings, load_network, read_recipe
+
+
+def release(run_dir: str) -> None:
+    """Put the weights of a run into the bundle in half precision, and their hash into its metadata.
+
+    Half precision is exact to 1 in 2000, far below what changes an outline, and halves the download.
+
+    Args:
+        run_dir: a run with the settings of `bundle/configs/inference.json`, which is what reads the weights.
+
+    Raises:
+        InputError: there is no such run, its settings differ from the bundle's, or its weights do not fit them.
+    """
+    recipe = read_recipe(run_dir)
+    of_bundle = given_settings(bundled_config())
+    for name, value in recipe.settings.items():
+        if of_bundle.get(name) != value:
+            raise InputError(
+                f"{run_dir}: was trained with {name} {value!r}, expected {of_bundle.get(name)!r} as in "
+                "bundle/configs/inference.json, which reads the released weights; change it there, or train anew"
+            )
+    load_network(recipe, torch.device("cpu"))
+    weights = read_checkpoint(recipe.model)
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    write_checkpoint(RELEASED, halves)
+    metadata = json.loads(METADATA.read_text())
+    metadata["weights"] = {
+        "file": f"models/{RELEASED.name}",
+        "sha256": hashlib.sha256(RELEASED.read_bytes()).hexdigest(),
+    }
+    write_if_changed(METADATA, (json.dumps(metadata, indent=4, ensure_ascii=False) + "\n").encode())
+    print(f"{RELEASED}\nsha256 {metadata['weights']['sha256']}")
