@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain
+from itertools import chain, combinations
 from typing import Any, ClassVar, TypeVar
 
 import cv2
@@ -164,8 +164,13 @@ class _Region:
         return tuple(size + sum(missing) - window + 1 for size, missing, window in sides)
 
     def mean_variance(self) -> float:
-        """The mean over the pixels of the variance of their windows."""
-        return math.fsum(self._each(self._strips(), _Strips.variance)) / math.prod(self.shape)
+        """The mean over the pixels of the variance of their windows; the region has to be the whole frame."""
+        numbers = np.arange(1, len(self.pixels) + 1, dtype=np.float32)
+        padded = cv2.copyMakeBorder(numbers[:, None], *self.missing[0], 0, 0, self.border)
+        # What the padding makes up has number 0.
+        counts = np.bincount(sliding_window_view(padded[:, 0], self.window[0]).ravel().astype(int))[1:]
+        sums = self._each(self._strips(), lambda worker, strip: worker.variance(strip, counts[strip]))
+        return math.fsum(sums) / math.prod(self.shape)
 
     def filter(self, noise: float | None, out: np.ndarray) -> None:
         """Put the filtered pixels into `out`, with the mean variance as the noise power if that is None."""
@@ -189,8 +194,15 @@ class _Region:
         first = bounds.index(kind.choose(bounds))
         found = kind.choose(_Strips(self).filtered(strips[first], noise))
         rest = [strip for strip, bound in zip(strips, bounds, strict=True) if kind.beyond(bound, found)]
-        of_rest = self._each(rest, lambda worker, strip: worker.extreme(strip, noise, kind, found))
-        return float(kind.choose([found, *of_rest]))
+
+        def search(worker: _Strips, strip: slice) -> float:
+            nonlocal found
+            of_strip = worker.extreme(strip, noise, kind, found)
+            # Another thread may have found a better one meanwhile; it is among what is returned.
+            found = of_strip
+            return of_strip
+
+        return float(kind.choose([found, *self._each(rest, search)]))
 
     def surrounded(self, strip: slice, out: np.ndarray | None = None) -> np.ndarray:
         """The pixels that the windows around those of a strip reach; in `out`, if given, with what the padding adds."""
@@ -246,19 +258,21 @@ class _Strips:
         spare = np.empty((4, *np.add((region.strip_length, region.shape[1]), self.window) - 1), np.float32)
         self.padded, self.first, self.second, self.third = spare
 
-    def variance(self, strip: slice) -> float:
-        """The sum over the pixels of the variance of their windows: what `write_variance` returns, in less time."""
+    def variance(self, strip: slice, counts: np.ndarray) -> float:
+        """The sum over the pixels of the variance of their windows: what `write_variance` returns, in half the time.
+
+        Args:
+            strip: of the whole frame.
+            counts: for each of its rows, in how many of the windows above and below each other it is.
+        """
         rows, columns = self.window
         pixels = self.region.surrounded(strip, self.padded)
-        within_row = np.zeros(len(pixels))
-        for step in range(1, columns):
-            differences = _differences(pixels, step, 1, self.first)
-            within_row += sum(np.einsum("ij,ij->i", some, some) for some in _neighbours(differences, columns - step, 1))
-        within_rows = sum(some.sum() for some in _neighbours(within_row[:, None], rows, 0))
-        row_sums, between_rows = _sums(pixels, columns, 1, self.second), 0.0
-        for step in range(1, rows):
-            differences = _differences(row_sums, step, 0, self.first)
-            between_rows += sum(cv2.norm(some, cv2.NORM_L2SQR) for some in _neighbours(differences, rows - step, 0))
+        own = pixels[rows // 2 :][: len(counts)]
+        if (counts == rows).all():
+            within_rows = rows * _power(own, columns, 1)
+        else:
+            within_rows = sum(count * _power(own[row : row + 1], columns, 1) for row, count in enumerate(counts))
+        between_rows = _power(_sums(pixels, columns, 1, self.first), rows, 0)
         return (rows * within_rows + between_rows) / (rows * columns) ** 2
 
     def write_variance(self, strip: slice, out: np.ndarray) -> float:
@@ -333,7 +347,9 @@ def _squared_differences(
     if size == 1:
         out[:] = 0
     for step in range(1, size):
-        first, *others = _neighbours(_differences(values, step, axis, differences), size - step, axis)
+        one, other = _neighbours(values, step + 1, axis)[::step]
+        of_step = cv2.subtract(one, other, dst=_corner(differences, one.shape))
+        first, *others = _neighbours(of_step, size - step, axis)
         if step == 1:
             cv2.multiply(first, first, dst=out)
         else:
@@ -343,10 +359,10 @@ def _squared_differences(
     return out
 
 
-def _differences(values: np.ndarray, step: int, axis: int, out: np.ndarray) -> np.ndarray:
-    """Of all pairs that are `step` apart along an axis, in `out`."""
-    first, *_, last = _neighbours(values, step + 1, axis)
-    return cv2.subtract(first, last, dst=_corner(out, first.shape))
+def _power(values: np.ndarray, size: int, axis: int) -> float:
+    """The sum over every `size` neighbours along an axis of the squared differences of all pairs of them."""
+    pairs = combinations(_neighbours(values, size, axis), 2)
+    return sum(cv2.norm(first, second, cv2.NORM_L2SQR) for first, second in pairs)
 
 
 def _sums(values: np.ndarray, size: int, axis: int, out: np.ndarray) -> np.ndarray:
