@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Protocol
 
 import torch
-from monai.config import NdarrayOrTensor
+from monai.config import KeysCollection, NdarrayOrTensor
+from monai.data import MetaTensor
 from monai.data.meta_obj import get_track_meta
-from monai.transforms import Transform
+from monai.transforms import MapTransform, Transform
 from monai.utils import convert_data_type, convert_to_dst_type, convert_to_tensor
 
 # Under which an image's metadata hold what `FrameFilters.measure` gave.
-MEASURED = "measured_for_filters"
+MEASURED = "frame_filters"
 
 # Of every channel what a filter has to know of the whole frame.
 Measured = Sequence[Any]
@@ -111,13 +112,15 @@ class FrameFilters:
 
     def _steps(self, image: Frame, measured: Sequence[Measured]) -> list[_Filtered]:
         steps: list[_Filtered] = []
-        for step, known in zip_longest(self.filters, measured):
+        for step, known in zip(self.filters, measured or repeat(None), strict=bool(measured)):
             before = steps[-1] if steps else image
             steps.append(_Filtered(before, step, step.measure(before) if known is None else known))
         return steps
 
 
 class Image:
+    """The `Frame` of an image as it is."""
+
     def __init__(self, img: NdarrayOrTensor) -> None:
         self.values, *_ = convert_data_type(img, torch.Tensor, dtype=torch.float)
         self.shape = self.values.shape
@@ -131,6 +134,8 @@ class Image:
 
 
 class _Filtered:
+    """The `Frame` of another one, filtered."""
+
     def __init__(self, before: Frame, step: FrameFilter, measured: Measured) -> None:
         self.before = before
         self.step = step
@@ -146,3 +151,29 @@ class _Filtered:
 
 def _ranges(values: torch.Tensor) -> Ranges:
     return [(float(low), float(high)) for low, high in (channel.aminmax() for channel in values)]
+
+
+class MeasureFramed(MapTransform):
+    """Find out what filters have to know of the whole frame, and put it into the image's metadata.
+
+    `CropLesiond` with the same filters finds it there, so that it is found once for all crops of a mammogram. The image
+    stays as it is, and so it must until then. An image without metadata is left alone: its crops measure it anew.
+
+    Args:
+        keys: keys of the corresponding items to be measured.
+            See also: :py:class:`monai.transforms.compose.MapTransform`
+        filters: of the frame.
+        allow_missing_keys: don't raise exception if key is missing.
+    """
+
+    def __init__(self, keys: KeysCollection, filters: FrameFilters, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.filters = filters
+
+    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            image = d[key]
+            if isinstance(image, MetaTensor):
+                d[key] = MetaTensor(image, meta={**image.meta, MEASURED: self.filters.measure(image)})
+        return d
