@@ -173,6 +173,7 @@ def test_a_crop_is_that_of_a_frame_that_was_filtered_whole(dataset: Path):
     parser = ConfigParser(load(TRAIN))
     parser.update({"image_size": [64, 48], "frame_filters#filters": []})
     filters = [WienerFilterd("image"), CLAHEd("image")]
+    frame = parser.get_parsed_content("frame_transforms")
     plain = Compose([*frame, *filters, *parser.get_parsed_content("crop_transforms")])(files)["image"]
     np.testing.assert_allclose(cut, plain, rtol=0, atol=1e-3 / 255)
 

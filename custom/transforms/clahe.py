@@ -15,7 +15,7 @@ from monai.utils import TransformBackends, ensure_tuple
 from torch.nn.functional import grid_sample
 
 from custom.errors import InputError
-from custom.transforms.frames import Frame, FrameFilter, Ranges
+from custom.transforms.frames import Frame, FrameFilter, Measured, Ranges
 
 _BINS = 256
 # Grey levels of 8-bit steps, far below the 1/257 that separates two levels of a 16-bit image.
@@ -58,7 +58,7 @@ class CLAHE(FrameFilter):
         """The smallest and the largest value of every channel."""
         return frame.ranges()
 
-    def part(self, frame: Frame, start: Sequence[int], stop: Sequence[int], measured: Ranges) -> torch.Tensor:
+    def part(self, frame: Frame, start: Sequence[int], stop: Sequence[int], measured: Measured) -> torch.Tensor:
         """The pixels of the equalised frame from `start` to before `stop`, `(C, X, Y)`.
 
         They need the range of the whole frame, and the histograms of those tiles alone that lie around the part.
@@ -72,7 +72,10 @@ class CLAHE(FrameFilter):
             slice(begin - axis.first, end - axis.first) for axis, begin, end in zip(axes, start, stop, strict=True)
         ]
         return torch.stack(
-            [self._equalize(channel, *ends, axes, inner) for channel, ends in zip(pixels, measured, strict=True)]
+            [
+                self._equalize(channel, low, high, axes, inner)
+                for channel, (low, high) in zip(pixels, measured, strict=True)
+            ]
         )
 
     def _equalize(

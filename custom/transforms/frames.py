@@ -105,15 +105,15 @@ class FrameFilters:
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
         image = Image(img)
-        last: Frame = [image, *self._steps(image, measured)][-1]
-        out_t = last.part(start, stop)
+        frames: list[Frame] = [image, *self._steps(image, measured)]
+        out_t = frames[-1].part(start, stop)
         out, *_ = convert_to_dst_type(out_t, dst=img, dtype=out_t.dtype)
         return out
 
     def _steps(self, image: Frame, measured: Sequence[Measured]) -> list[_Filtered]:
         steps: list[_Filtered] = []
         for step, known in zip(self.filters, measured or repeat(None), strict=bool(measured)):
-            before = steps[-1] if steps else image
+            before: Frame = steps[-1] if steps else image
             steps.append(_Filtered(before, step, step.measure(before) if known is None else known))
         return steps
 

@@ -29,6 +29,7 @@ _STRIP_PIXELS = 1 << 16
 # Filtering single pixels takes so many times as long as filtering strips of them.
 _SPARSE = 16
 
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
@@ -130,15 +131,23 @@ class WienerFilter(FrameFilter):
 
 @dataclass(frozen=True)
 class _Extreme:
-    """Smallest or largest: of an array, of two arrays pixel by pixel, and whether one is so in relation to another."""
+    """Smallest or largest.
 
+    Attributes:
+        direction: 1 where what is sorted begins with it, -1 where it ends with it.
+        choose: it of an array.
+        of_two: it of two arrays, pixel by pixel.
+        beyond: whether the first of two is smaller or larger.
+    """
+
+    direction: int
     choose: Callable[..., Any]
     of_two: Callable[..., np.ndarray]
     beyond: Callable[..., Any]
 
 
-_SMALLEST = _Extreme(np.min, cv2.min, np.less)
-_LARGEST = _Extreme(np.max, cv2.max, np.greater)
+_SMALLEST = _Extreme(1, np.min, cv2.min, np.less)
+_LARGEST = _Extreme(-1, np.max, cv2.max, np.greater)
 
 
 @dataclass(frozen=True)
@@ -166,7 +175,8 @@ class _Region:
     def mean_variance(self) -> float:
         """The mean over the pixels of the variance of their windows; the region has to be the whole frame."""
         numbers = np.arange(1, len(self.pixels) + 1, dtype=np.float32)
-        padded = cv2.copyMakeBorder(numbers[:, None], *self.missing[0], 0, 0, self.border)
+        above, below = self.missing[0]
+        padded = cv2.copyMakeBorder(numbers[:, None], above, below, 0, 0, self.border)
         # What the padding makes up has number 0.
         counts = np.bincount(sliding_window_view(padded[:, 0], self.window[0]).ravel().astype(int))[1:]
         sums = self._each(self._strips(), lambda worker, strip: worker.variance(strip, counts[strip]))
@@ -191,29 +201,30 @@ class _Region:
         """
         strips = self._strips()
         bounds = [kind.choose(self.surrounded(strip)) for strip in strips]
-        first = bounds.index(kind.choose(bounds))
+        if self.border == cv2.BORDER_CONSTANT:
+            bounds = [kind.choose([bound, 0]) for bound in bounds]
+        first, *rest = np.argsort(bounds)[:: kind.direction].tolist()
         found = kind.choose(_Strips(self).filtered(strips[first], noise))
-        rest = [strip for strip, bound in zip(strips, bounds, strict=True) if kind.beyond(bound, found)]
 
-        def search(worker: _Strips, strip: slice) -> float:
+        def search(worker: _Strips, number: int) -> float:
             nonlocal found
-            of_strip = worker.extreme(strip, noise, kind, found)
-            # Another thread may have found a better one meanwhile; it is among what is returned.
-            found = of_strip
-            return of_strip
+            if kind.beyond(bounds[number], found):
+                # What another thread finds meanwhile may be lost here, but is among what is returned.
+                found = kind.choose([found, worker.extreme(strips[number], noise, kind, found)])
+            return found
 
         return float(kind.choose([found, *self._each(rest, search)]))
 
     def surrounded(self, strip: slice, out: np.ndarray | None = None) -> np.ndarray:
         """The pixels that the windows around those of a strip reach; in `out`, if given, with what the padding adds."""
-        (above, _), beside = self.missing
+        (above, _), (left, right) = self.missing
         length = strip.stop - strip.start + self.window[0] - 1
         rows = self.pixels[max(strip.start - above, 0) : strip.start - above + length]
         if out is None:
             return rows
         above = max(above - strip.start, 0)
-        out = _corner(out, (length, rows.shape[1] + sum(beside)))
-        return cv2.copyMakeBorder(rows, above, length - len(rows) - above, *beside, self.border, dst=out)
+        out = _corner(out, (length, rows.shape[1] + left + right))
+        return cv2.copyMakeBorder(rows, above, length - len(rows) - above, left, right, self.border, dst=out)
 
     @property
     def strip_length(self) -> int:
@@ -225,15 +236,15 @@ class _Region:
         size, length = self.shape[0], self.strip_length
         return [slice(start, min(start + length, size)) for start in range(0, size, length)]
 
-    def _each(self, strips: Sequence[slice], work: Callable[[_Strips, slice], _Result]) -> list[_Result]:
-        """What `work` gives for each of the strips, which the threads share."""
+    def _each(self, items: Sequence[_Item], work: Callable[[_Strips, _Item], _Result]) -> list[_Result]:
+        """What `work` gives for each of the items, which the threads share."""
         # torch knows how many threads this process may have: one, in a worker of a data loader or of Dask.
-        threads = max(min(torch.get_num_threads(), len(strips)), 1)
-        ends = [len(strips) * thread // threads for thread in range(threads + 1)]
+        threads = max(min(torch.get_num_threads(), len(items)), 1)
+        ends = [len(items) * thread // threads for thread in range(threads + 1)]
 
         def of_thread(start: int, stop: int) -> list[_Result]:
             worker = _Strips(self)
-            return [work(worker, strip) for strip in strips[start:stop]]
+            return [work(worker, item) for item in items[start:stop]]
 
         if threads == 1:
             return of_thread(*ends)
@@ -307,7 +318,7 @@ class _Strips:
         return out
 
     def extreme(self, strip: slice, noise: float, kind: _Extreme, found: float) -> float:
-        """The most extreme filtered pixel, or `found` where none is more extreme."""
+        """The most extreme filtered pixel of those that can be more extreme than `found`; `found` if none can."""
         rows, columns = self.window
         surrounded = self.region.surrounded(strip, self.padded)
         pixels = self._inner(surrounded)
