@@ -110,10 +110,7 @@ class WienerFilter(FrameFilter):
     def ranges(self, frame: Frame, measured: Sequence[float]) -> Ranges:
         """The smallest and the largest value of every channel of the filtered frame."""
         regions = self._regions(frame, (0, 0), frame.shape[1:])
-        return [
-            (region.extreme(noise, _SMALLEST), region.extreme(noise, _LARGEST))
-            for region, noise in zip(regions, measured, strict=True)
-        ]
+        return [region.extremes(noise) for region, noise in zip(regions, measured, strict=True)]
 
     def _regions(self, frame: Frame, start: Sequence[int], stop: Sequence[int]) -> list[_Region]:
         """Of every channel the pixels from `start` to before `stop`, and what the windows around them reach."""
@@ -193,16 +190,20 @@ class _Region:
         mean = math.fsum(sums) / out.size
         self._each(strips, lambda worker, strip: worker.write_result(strip, mean, out[strip]))
 
-    def extreme(self, noise: float, kind: _Extreme) -> float:
-        """The smallest or the largest of the filtered pixels.
+    def extremes(self, noise: float) -> tuple[float, float]:
+        """The smallest and the largest of the filtered pixels.
 
         A filtered pixel lies between the pixel and the mean of its window. So the strip of the most extreme pixel is
         filtered first, and in the others only the pixels of which one or the other is more extreme than what was found.
         """
         strips = self._strips()
-        bounds = [kind.choose(self.surrounded(strip)) for strip in strips]
+        bounds = np.array(self._each(strips, lambda _, strip: cv2.minMaxLoc(self.surrounded(strip))[:2]))
+        lows, highs = bounds.T
         if self.border == cv2.BORDER_CONSTANT:
-            bounds = [kind.choose([bound, 0]) for bound in bounds]
+            lows, highs = np.minimum(lows, 0), np.maximum(highs, 0)
+        return self._extreme(noise, _SMALLEST, strips, lows), self._extreme(noise, _LARGEST, strips, highs)
+
+    def _extreme(self, noise: float, kind: _Extreme, strips: Sequence[slice], bounds: np.ndarray) -> float:
         first, *rest = np.argsort(bounds)[:: kind.direction].tolist()
         found = kind.choose(_Strips(self).filtered(strips[first], noise))
 
