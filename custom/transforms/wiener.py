@@ -25,6 +25,8 @@ from custom.transforms.frames import Frame, FrameFilter, Image, Ranges
 _BORDER_TYPES = {"reflect": cv2.BORDER_REFLECT_101, "zeros": cv2.BORDER_CONSTANT}
 # So many pixels that what is computed of them stays in the cache of a core.
 _STRIP_PIXELS = 1 << 16
+# With fewer, a thread of its own costs more than it saves: threads wait for each other between any two steps.
+_STRIPS_OF_A_THREAD = 16
 
 # Filtering single pixels takes so many times as long as filtering strips of them.
 _SPARSE = 16
@@ -240,7 +242,7 @@ class _Region:
     def _each(self, items: Sequence[_Item], work: Callable[[_Strips, _Item], _Result]) -> list[_Result]:
         """What `work` gives for each of the items, which the threads share."""
         # torch knows how many threads this process may have: one, in a worker of a data loader or of Dask.
-        threads = max(min(torch.get_num_threads(), len(items)), 1)
+        threads = max(min(torch.get_num_threads(), len(items) // _STRIPS_OF_A_THREAD), 1)
         ends = [len(items) * thread // threads for thread in range(threads + 1)]
 
         def of_thread(start: int, stop: int) -> list[_Result]:
