@@ -14,7 +14,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
-from custom.transforms import CLAHEd
+from custom.transforms import CLAHEd, WienerFilterd
 
 CONFIGS = ROOT / "bundle" / "configs"
 TRAIN, EVALUATE, INFERENCE, PAPER = (
@@ -168,7 +168,7 @@ def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: d
     np.testing.assert_array_equal(trained["image"], inferred["image"])
 
 
-def test_a_crop_is_that_of_a_frame_that_was_equalised_whole(dataset: Path):
+def test_a_crop_is_that_of_a_frame_that_was_filtered_whole(dataset: Path):
     parser = ConfigParser(load(TRAIN))
     parser.update({"image_size": [64, 48]})
     lesion = load(str(dataset / "datalists" / "patient.json"))["training"][0]
@@ -176,8 +176,10 @@ def test_a_crop_is_that_of_a_frame_that_was_equalised_whole(dataset: Path):
     frame, crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
     cut = Compose(frame + crop)(files)["image"]
     parser = ConfigParser(load(TRAIN))
-    parser.update({"image_size": [64, 48], "equalizer": None})
-    plain = Compose([*frame, CLAHEd("image"), *parser.get_parsed_content("crop_transforms")])(files)["image"]
+    parser.update({"image_size": [64, 48], "frame_filters#filters": []})
+    filters = [WienerFilterd("image"), CLAHEd("image")]
+    frame = parser.get_parsed_content("frame_transforms")
+    plain = Compose([*frame, *filters, *parser.get_parsed_content("crop_transforms")])(files)["image"]
     np.testing.assert_allclose(cut, plain, rtol=0, atol=1e-3 / 255)
 
 

@@ -11,6 +11,7 @@ from custom.transforms.crop import (
     lesion_window,
     mask_box,
 )
+from custom.transforms.frames import FrameFilter, FrameFilters, MeasureFramed
 from custom.transforms.scale import ScaleFrame, ScaleFramed
 from custom.transforms.wiener import WienerFilter, WienerFilterd
 
@@ -20,6 +21,9 @@ __all__ = [
     "CropDisplacedLesiond",
     "CropLesion",
     "CropLesiond",
+    "FrameFilter",
+    "FrameFilters",
+    "MeasureFramed",
     "RandCropLesiond",
     "RemoveArtifacts",
     "RemoveArtifactsd",

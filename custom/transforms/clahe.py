@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
-from monai.data.meta_obj import get_track_meta
-from monai.transforms import MapTransform, Transform
-from monai.utils import TransformBackends, convert_data_type, convert_to_dst_type, convert_to_tensor, ensure_tuple
+from monai.transforms import MapTransform
+from monai.utils import TransformBackends, ensure_tuple
 from torch.nn.functional import grid_sample
 
 from custom.errors import InputError
+from custom.transforms.frames import Frame, FrameFilter, Measured, Ranges
 
 _BINS = 256
 # Grey levels of 8-bit steps, far below the 1/257 that separates two levels of a 16-bit image.
@@ -23,7 +23,7 @@ _ROUNDING = 1e-3
 _STRIP_ROWS = 64
 
 
-class CLAHE(Transform):
+class CLAHE(FrameFilter):
     """Contrast-limited adaptive histogram equalisation that keeps every grey level of a 12- to 16-bit source.
 
     On an 8-bit image that spans 0 to 255 this is `cv2.createCLAHE(clip_limit, tiles)` before rounding. On 16 bits
@@ -54,62 +54,46 @@ class CLAHE(Transform):
         if len(self.tiles) != 2 or not all(isinstance(count, int) and count > 0 for count in self.tiles):
             raise InputError(f"clahe tiles: found {tiles}, expected two whole numbers of at least 1, such as (8, 8)")
 
-    def __call__(self, img: NdarrayOrTensor) -> NdarrayOrTensor:
-        """Equalise one image.
+    def measure(self, frame: Frame) -> Ranges:
+        """The smallest and the largest value of every channel."""
+        return frame.ranges()
 
-        Args:
-            img: channel first, `(C, X, Y)`.
+    def part(self, frame: Frame, start: Sequence[int], stop: Sequence[int], measured: Measured) -> torch.Tensor:
+        """The pixels of the equalised frame from `start` to before `stop`, `(C, X, Y)`.
 
-        Returns:
-            The equalised image, of the same shape and range, float32.
+        They need the range of the whole frame, and the histograms of those tiles alone that lie around the part.
         """
-        return self.region(img, (0, 0), img.shape[1:])
-
-    def region(self, img: NdarrayOrTensor, start: Sequence[int], stop: Sequence[int]) -> NdarrayOrTensor:
-        """Equalise a part of an image: what the whole image, equalised, would have there.
-
-        It takes the range of the whole image, and the histograms of those tiles alone that lie around the part.
-
-        Args:
-            img: the whole image, channel first, `(C, X, Y)`.
-            start, stop: first pixel and the one behind the last along each spatial axis, inside the image.
-
-        Returns:
-            The equalised part, `(C, X, Y)` of its size, float32.
-        """
-        img = convert_to_tensor(img, track_meta=get_track_meta())
-        img_t, *_ = convert_data_type(img, torch.Tensor, dtype=torch.float)
-        part = [slice(*ends) for ends in zip(start, stop, strict=True)]
-        out_t = torch.stack([self._equalize(channel, part) for channel in img_t])
-        out, *_ = convert_to_dst_type(out_t, dst=img, dtype=out_t.dtype)
-        return out
-
-    def _equalize(self, channel: torch.Tensor, part: Sequence[slice]) -> torch.Tensor:
-        if any(count > size for count, size in zip(self.tiles, channel.shape, strict=True)):
-            raise InputError(
-                f"clahe tiles: found {self.tiles}, expected no more than the image's {tuple(channel.shape)} pixels"
-            )
-        low, high = channel.aminmax()
-        if low == high:
-            return channel[*part].clone()
-        level = (channel[*part] - low).div_(high - low)
-        tile_size = self._tile_size(channel.shape)
-        # Where the pixels lie among the tiles' centres, of which the first is at 0.
-        places = [
-            (torch.arange(pixels.start, pixels.stop, device=level.device) / extent - 0.5).clamp(0, count - 1)
-            for pixels, extent, count in zip(part, tile_size, self.tiles, strict=True)
+        size = tuple(frame.shape[1:])
+        if any(count > side for count, side in zip(self.tiles, size, strict=True)):
+            raise InputError(f"clahe tiles: found {self.tiles}, expected no more than the image's {size} pixels")
+        axes = [_Axis(*of_axis) for of_axis in zip(size, self._tile_size(size), self.tiles, start, stop, strict=True)]
+        pixels = frame.part([axis.first for axis in axes], [axis.last for axis in axes])
+        inner = [
+            slice(begin - axis.first, end - axis.first) for axis, begin, end in zip(axes, start, stop, strict=True)
         ]
-        around = [range(int(place[0]), math.ceil(place[-1]) + 1) for place in places]
-        curves = self._curves(channel, low, high, tile_size, around)
+        return torch.stack(
+            [
+                self._equalize(channel, low, high, axes, inner)
+                for channel, (low, high) in zip(pixels, measured, strict=True)
+            ]
+        )
+
+    def _equalize(
+        self, channel: torch.Tensor, low: float, high: float, axes: Sequence[_Axis], inner: Sequence[slice]
+    ) -> torch.Tensor:
+        if low == high:
+            return channel[*inner].clone()
+        level = (channel[*inner] - low).div_(high - low)
+        curves = self._curves(channel, low, high, axes)
         # From -1, the centre of the first tile around the part, to 1, that of the last.
         x, y = (
-            2 * (place - tiles.start) / max(len(tiles) - 1, 1) - 1 for place, tiles in zip(places, around, strict=True)
+            2 * (axis.places.to(level.device) - axis.around.start) / max(len(axis.around) - 1, 1) - 1 for axis in axes
         )
         # The mix of the four nearest tiles' curves and the interpolation along the grey levels are one lookup in the
         # volume (X tile, Y tile, bin). One row is one sample of a batch, over which torch shares out the work.
-        for start in range(0, len(level), _STRIP_ROWS):
-            strip = level[start : start + _STRIP_ROWS]
-            at = torch.stack(torch.broadcast_tensors(2 * strip - 1, y, x[start : start + _STRIP_ROWS, None]), -1)
+        for begin in range(0, len(level), _STRIP_ROWS):
+            strip = level[begin : begin + _STRIP_ROWS]
+            at = torch.stack(torch.broadcast_tensors(2 * strip - 1, y, x[begin : begin + _STRIP_ROWS, None]), -1)
             strip[:] = grid_sample(
                 curves.expand(len(strip), 1, -1, -1, -1),
                 at[:, None, None],
@@ -123,30 +107,46 @@ class CLAHE(Transform):
         extra = any(size % count for size, count in zip(shape, self.tiles, strict=True))
         return [size // count + extra for size, count in zip(shape, self.tiles, strict=True)]
 
-    def _curves(
-        self,
-        channel: torch.Tensor,
-        low: torch.Tensor,
-        high: torch.Tensor,
-        tile_size: Sequence[int],
-        around: Sequence[range],
-    ) -> torch.Tensor:
-        """Equalising curves of the tiles `around`, `(X tile, Y tile, bin)`, as values from 0 to 1.
+    def _curves(self, channel: torch.Tensor, low: float, high: float, axes: Sequence[_Axis]) -> torch.Tensor:
+        """Equalising curves of the tiles around the part, `(X tile, Y tile, bin)`, as values from 0 to 1.
 
         Bin `k` counts the levels above `k - 1` and up to `k`, so that a level lies where its own bin makes the curve
         rise, and two levels of a tile never get the same value.
         """
-        columns, rows = (
-            [_mirrored(size, tile * extent, extent, channel.device) for tile in tiles]
-            for size, extent, tiles in zip(channel.shape, tile_size, around, strict=True)
-        )
+        columns, rows = (axis.tiles for axis in axes)
         counts = torch.stack([_histogram(channel[c][:, r], low, high) for c in columns for r in rows])
-        area = math.prod(tile_size)
+        area = math.prod(axis.extent for axis in axes)
         counts = _clip(counts, max(int(self.clip_limit * area / _BINS), 1))
         return counts.cumsum(-1).div(area).reshape(len(columns), len(rows), _BINS)
 
 
-def _histogram(tile: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+class _Axis:
+    """Along one axis: the tiles around a part of the frame, and the pixels that they need.
+
+    Args:
+        size: of the frame.
+        extent: pixels of a tile.
+        count: of all tiles.
+        start, stop: of the part.
+
+    Attributes:
+        places: of the part's pixels among the tiles' centres, of which the first is at 0.
+        around: the tiles around the part.
+        first, last: first pixel and the one behind the last of the part and of these tiles.
+        tiles: of each of these tiles its pixels, counted from `first`.
+    """
+
+    def __init__(self, size: int, extent: int, count: int, start: int, stop: int) -> None:
+        self.extent = extent
+        self.places = (torch.arange(start, stop) / extent - 0.5).clamp(0, count - 1)
+        self.around = range(int(self.places[0]), math.ceil(self.places[-1]) + 1)
+        pixels = [_mirrored(size, tile * extent, extent) for tile in self.around]
+        self.first = min(start, *(int(some.min()) for some in pixels))
+        self.last = max(stop, *(int(some.max()) + 1 for some in pixels))
+        self.tiles = [_as_slice(some - self.first) for some in pixels]
+
+
+def _histogram(tile: torch.Tensor, low: float, high: float) -> torch.Tensor:
     # OpenCV counts ten times as fast as torch, and needs no threads for it.
     bins = tile.numpy(force=True) - np.float32(low)
     bins /= np.float32(high - low)
@@ -156,13 +156,18 @@ def _histogram(tile: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> tor
     return torch.as_tensor(counts, device=tile.device).long()
 
 
-def _mirrored(size: int, start: int, count: int, device: torch.device) -> slice | torch.Tensor:
+def _mirrored(size: int, start: int, count: int) -> torch.Tensor:
     """`count` pixels from `start` on of an axis of `size`, mirrored at its end without repeating its last pixel."""
-    if start + count <= size:
-        return slice(start, start + count)
     period = max(2 * (size - 1), 1)
-    index = torch.arange(start, start + count, device=device) % period
+    index = torch.arange(start, start + count) % period
     return torch.minimum(index, period - index)
+
+
+def _as_slice(index: torch.Tensor) -> slice | torch.Tensor:
+    """A slice, which copies no pixels, if that is what the index is."""
+    first = int(index[0])
+    whole = slice(first, first + len(index))
+    return whole if torch.equal(index, torch.arange(whole.start, whole.stop)) else index
 
 
 def _clip(counts: torch.Tensor, limit: int) -> torch.Tensor:

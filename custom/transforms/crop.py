@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
+from monai.data import MetaTensor
 from monai.transforms import CropForeground, InvertibleTransform, MapTransform, Randomizable
 from monai.utils import ImageMetaKey
 
 from custom.errors import InputError
-from custom.transforms.clahe import CLAHE
+from custom.transforms.frames import MEASURED, FrameFilters
 
 Box = tuple[float, float, float, float]
 Window = tuple[int, int, int, int]
@@ -100,12 +101,12 @@ class CropLesion(InvertibleTransform):
         self.square = square
         self.cropper = CropForeground()
 
-    def __call__(self, img: NdarrayOrTensor, box: Sequence[float], equalizer: CLAHE | None = None) -> torch.Tensor:
+    def __call__(self, img: NdarrayOrTensor, box: Sequence[float], filters: FrameFilters | None = None) -> torch.Tensor:
         """
         Args:
             img: the frame, `(C, X, Y)`.
             box: `(x0, y0, x1, y1)` in pixels, fractions allowed; may leave the frame, but not altogether.
-            equalizer: equalises the cut as it would the whole frame; None to leave it as it is.
+            filters: make of the cut what they would of the whole frame; None to leave it as it is.
 
         Raises:
             ValueError: When the window lies outside the frame.
@@ -116,10 +117,11 @@ class CropLesion(InvertibleTransform):
             raise ValueError(f"the window {window} has no pixel of the frame of {tuple(img.shape[1:])}.")
         # A view would keep the whole frame in memory, and in every cache file.
         cut = self.cropper.crop_pad(img, start, stop).clone(memory_format=torch.contiguous_format)
-        if equalizer is not None:
+        if filters is not None:
             first, last = np.maximum(start, 0), np.minimum(stop, img.shape[1:])
             columns, rows = (slice(*ends) for ends in np.transpose([first - start, last - start]))
-            cut[:, columns, rows] = equalizer.region(img, first.tolist(), last.tolist())
+            measured = cut.meta.pop(MEASURED, ()) if isinstance(cut, MetaTensor) else ()
+            cut[:, columns, rows] = filters.region(img, first.tolist(), last.tolist(), measured)
         return cut
 
     def inverse(self, img: torch.Tensor) -> torch.Tensor:
@@ -138,8 +140,8 @@ class CropLesiond(MapTransform, InvertibleTransform):
         square: whether both sides of the window come from the longer side.
         mask_key: the mask, `(C, X, Y)`, whose nonzero pixels the box bounds.
         box_key: the box itself, 4 numbers; set either this or `mask_key`.
-        equalizers: for a key, the `CLAHE` of the whole image, of which the cut needs only a part; None to leave the
-            image as it is.
+        filters: for a key, the filters of the whole image, of which only the cut is made. What they have to know of the
+            whole comes from `MeasureFramed`, or is found on every call. None to leave the image as it is.
         box_channel: the image that gets one more channel, 1 inside the box and 0 outside; None for no such channel.
         allow_missing_keys: don't raise an exception if a key is missing.
 
@@ -158,7 +160,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         square: bool = True,
         mask_key: str | None = None,
         box_key: str | None = None,
-        equalizers: Mapping[Hashable, CLAHE | None] | None = None,
+        filters: Mapping[Hashable, FrameFilters | None] | None = None,
         box_channel: str | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
@@ -167,7 +169,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
             raise ValueError("set either mask_key or box_key.")
         self.mask_key = mask_key
         self.box_key = box_key
-        self.equalizers = equalizers or {}
+        self.filters = filters or {}
         self.box_channel = box_channel
         self.cropper = CropLesion(margin, square)
 
@@ -176,7 +178,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         self._check_sizes(d)
         box = self.find_box(d)
         for key in self.key_iterator(d):
-            d[key] = self.cropper(d[key], box, self.equalizers.get(key))
+            d[key] = self.cropper(d[key], box, self.filters.get(key))
             if key == self.box_channel:
                 d[key] = torch.cat([d[key], self._box_channel(d[key], box)])
         d[self.box_key or "box"] = box
@@ -295,7 +297,7 @@ class CropDisplacedLesiond(CropLesiond):
 
     Args:
         keys, mask_key, margin, square, displacement, scale, allow_missing_keys: see `RandCropLesiond`.
-        equalizers, box_channel: see `CropLesiond`.
+        filters, box_channel: see `CropLesiond`.
         name_key: the lesion's name.
 
     Raises:
@@ -311,7 +313,7 @@ class CropDisplacedLesiond(CropLesiond):
         square: bool = True,
         displacement: float = 0.1,
         scale: float = 0.1,
-        equalizers: Mapping[Hashable, CLAHE | None] | None = None,
+        filters: Mapping[Hashable, FrameFilters | None] | None = None,
         box_channel: str | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
@@ -320,7 +322,7 @@ class CropDisplacedLesiond(CropLesiond):
             margin,
             square,
             mask_key,
-            equalizers=equalizers,
+            filters=filters,
             box_channel=box_channel,
             allow_missing_keys=allow_missing_keys,
         )

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import reduce
-from itertools import pairwise, repeat
-from typing import ClassVar
+from itertools import chain, combinations
+from typing import Any, ClassVar, TypeVar
 
 import cv2
 import numpy as np
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.data.meta_obj import get_track_meta
-from monai.transforms import MapTransform, Transform
-from monai.utils import TransformBackends, convert_data_type, convert_to_dst_type, convert_to_tensor, ensure_tuple
+from monai.transforms import MapTransform
+from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor, ensure_tuple
+from numpy.lib.stride_tricks import sliding_window_view
 
 from custom.errors import InputError
+from custom.transforms.frames import Frame, FrameFilter, Image, Ranges
 
 _BORDER_TYPES = {"reflect": cv2.BORDER_REFLECT_101, "zeros": cv2.BORDER_CONSTANT}
 # So many pixels that what is computed of them stays in the cache of a core.
 _STRIP_PIXELS = 1 << 16
+# With fewer, a thread of its own costs more than it saves: threads wait for each other between any two steps.
+_STRIPS_OF_A_THREAD = 16
+
+# Filtering single pixels takes so many times as long as filtering strips of them.
+_SPARSE = 16
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-class WienerFilter(Transform):
+class WienerFilter(FrameFilter):
     """Adaptive Wiener filter: smooths where the image is flat and keeps what stands out of the noise.
 
     Each pixel `x` becomes `m + max(v - n, 0) / v * (x - m)`, with the mean `m` and the variance `v` of the window
     around it and the noise power `n`. This is `scipy.signal.wiener`, except that a flat window (`v = 0`) stays what it
     was where scipy divides 0 by 0, and that the border is mirrored by default. Every channel is filtered by itself.
+    A part of the image needs of the whole only the noise power.
 
     Source: J. S. Lim, "Two-Dimensional Signal and Image Processing", Prentice Hall, 1990, p. 548.
 
@@ -69,85 +81,271 @@ class WienerFilter(Transform):
             The filtered image, of the same shape, float32.
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
-        img_np, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
-        out_np = np.empty_like(img_np)
-        for channel, result in zip(img_np, out_np, strict=True):
-            self._filter(channel, result)
-        out, *_ = convert_to_dst_type(out_np, dst=img, dtype=out_np.dtype)
+        # The whole is filtered without the pass that `measure` takes for the noise.
+        image = Image(img)
+        out_t = self.part(image, (0, 0), image.shape[1:], [self.noise] * image.shape[0])
+        out, *_ = convert_to_dst_type(out_t, dst=img, dtype=out_t.dtype)
         return out
 
-    def _filter(self, channel: np.ndarray, out: np.ndarray) -> None:
-        if any(window > size for window, size in zip(self.window, channel.shape, strict=True)):
+    def measure(self, frame: Frame) -> list[float]:
+        """The noise power of every channel."""
+        if self.noise is not None:
+            return [self.noise] * frame.shape[0]
+        return [region.mean_variance() for region in self._regions(frame, (0, 0), frame.shape[1:])]
+
+    def part(
+        self, frame: Frame, start: Sequence[int], stop: Sequence[int], measured: Sequence[float | None]
+    ) -> torch.Tensor:
+        """The pixels of the filtered frame from `start` to before `stop`, `(C, X, Y)`.
+
+        Args:
+            frame, start, stop: of the part.
+            measured: the noise power of every channel; None for the mean variance of the part, which is the noise power
+                where it is the whole.
+        """
+        regions = self._regions(frame, start, stop)
+        out = np.empty((len(regions), *np.subtract(stop, start)), np.float32)
+        for region, noise, place in zip(regions, measured, out, strict=True):
+            region.filter(noise, place)
+        return torch.from_numpy(out)
+
+    def ranges(self, frame: Frame, measured: Sequence[float]) -> Ranges:
+        """The smallest and the largest value of every channel of the filtered frame."""
+        regions = self._regions(frame, (0, 0), frame.shape[1:])
+        return [region.extremes(noise) for region, noise in zip(regions, measured, strict=True)]
+
+    def _regions(self, frame: Frame, start: Sequence[int], stop: Sequence[int]) -> list[_Region]:
+        """Of every channel the pixels from `start` to before `stop`, and what the windows around them reach."""
+        size = tuple(frame.shape[1:])
+        if any(window > side for window, side in zip(self.window, size, strict=True)):
             raise InputError(
-                f"wiener window: found {self.window}, expected one that fits into the image of {channel.shape} pixels"
+                f"wiener window: found {self.window}, expected one that fits into the image of {size} pixels"
             )
-        # torch knows how many threads this process may have: one, in a worker of a data loader or of Dask.
-        threads = torch.get_num_threads()
-        ends = np.linspace(0, len(channel), threads + 1).astype(int).tolist()
-        # `out` gets the local variance first, and then the result in its place.
-        bands = [_Band(channel, out, slice(*pair), self.window, self.padding) for pair in pairwise(ends)]
-        with ThreadPoolExecutor(threads) as pool:
-            total = sum(pool.map(_Band.write_variance, bands))
-            noise = total / channel.size if self.noise is None else self.noise
-            list(pool.map(_Band.write_result, bands, repeat(noise)))
+        reach = np.floor_divide(self.window, 2)
+        first, last = np.maximum(start - reach, 0), np.minimum(stop + reach, size)
+        missing = np.transpose([first - (start - reach), stop + reach - last]).tolist()
+        pixels = frame.part(first.tolist(), last.tolist()).numpy(force=True)
+        return [_Region(channel, missing, self.window, _BORDER_TYPES[self.padding]) for channel in pixels]
 
 
-class _Band:
-    """Part of an image, which one thread filters, strip by strip, so that a strip stays in the cache of its core.
+@dataclass(frozen=True)
+class _Extreme:
+    """Smallest or largest.
 
-    The memory for what is computed of a strip is kept for the next one, since asking for it takes as long as computing.
+    Attributes:
+        direction: 1 where what is sorted begins with it, -1 where it ends with it.
+        choose: it of an array.
+        of_two: it of two arrays, pixel by pixel.
+        beyond: whether the first of two is smaller or larger.
     """
 
-    def __init__(self, channel: np.ndarray, out: np.ndarray, place: slice, window: Sequence[int], padding: str) -> None:
-        self.channel = channel
-        self.out = out
-        self.window = window
-        self.border = _BORDER_TYPES[padding]
-        length = max(_STRIP_PIXELS // channel.shape[1], 1)
-        self.strips = [
-            slice(start, min(start + length, place.stop)) for start in range(place.start, place.stop, length)
-        ]
-        spare = np.empty((4, *np.add((length, channel.shape[1]), window) - 1), np.float32)
+    direction: int
+    choose: Callable[..., Any]
+    of_two: Callable[..., np.ndarray]
+    beyond: Callable[..., Any]
+
+
+_SMALLEST = _Extreme(1, np.min, cv2.min, np.less)
+_LARGEST = _Extreme(-1, np.max, cv2.max, np.greater)
+
+
+@dataclass(frozen=True)
+class _Region:
+    """Pixels to filter and those around them, `(X, Y)`.
+
+    Attributes:
+        pixels: all of them that are inside the frame.
+        missing: how many the padding has to add in front and behind, along each axis.
+        window: its size along each axis.
+        border: OpenCV's type of the padding.
+    """
+
+    pixels: np.ndarray
+    missing: Sequence[Sequence[int]]
+    window: Sequence[int]
+    border: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the pixels to filter."""
+        sides = zip(self.pixels.shape, self.missing, self.window, strict=True)
+        return tuple(size + sum(missing) - window + 1 for size, missing, window in sides)
+
+    def mean_variance(self) -> float:
+        """The mean over the pixels of the variance of their windows; the region has to be the whole frame."""
+        numbers = np.arange(1, len(self.pixels) + 1, dtype=np.float32)
+        above, below = self.missing[0]
+        padded = cv2.copyMakeBorder(numbers[:, None], above, below, 0, 0, self.border)
+        # What the padding makes up has number 0.
+        counts = np.bincount(sliding_window_view(padded[:, 0], self.window[0]).ravel().astype(int))[1:]
+        sums = self._each(self._strips(), lambda worker, strip: worker.variance(strip, counts[strip]))
+        return math.fsum(sums) / math.prod(self.shape)
+
+    def filter(self, noise: float | None, out: np.ndarray) -> None:
+        """Put the filtered pixels into `out`, with the mean variance as the noise power if that is None."""
+        strips = self._strips()
+        if noise is not None:
+            self._each(strips, lambda worker, strip: worker.write_filtered(strip, noise, out[strip]))
+            return
+        # `out` gets the local variance first, and then the result in its place.
+        sums = self._each(strips, lambda worker, strip: worker.write_variance(strip, out[strip]))
+        mean = math.fsum(sums) / out.size
+        self._each(strips, lambda worker, strip: worker.write_result(strip, mean, out[strip]))
+
+    def extremes(self, noise: float) -> tuple[float, float]:
+        """The smallest and the largest of the filtered pixels.
+
+        A filtered pixel lies between the pixel and the mean of its window. So the strip of the most extreme pixel is
+        filtered first, and in the others only the pixels of which one or the other is more extreme than what was found.
+        """
+        strips = self._strips()
+        bounds = np.array(self._each(strips, lambda _, strip: cv2.minMaxLoc(self.surrounded(strip))[:2]))
+        lows, highs = bounds.T
+        if self.border == cv2.BORDER_CONSTANT:
+            lows, highs = np.minimum(lows, 0), np.maximum(highs, 0)
+        return self._extreme(noise, _SMALLEST, strips, lows), self._extreme(noise, _LARGEST, strips, highs)
+
+    def _extreme(self, noise: float, kind: _Extreme, strips: Sequence[slice], bounds: np.ndarray) -> float:
+        first, *rest = np.argsort(bounds)[:: kind.direction].tolist()
+        found = kind.choose(_Strips(self).filtered(strips[first], noise))
+
+        def search(worker: _Strips, number: int) -> float:
+            nonlocal found
+            if kind.beyond(bounds[number], found):
+                # What another thread finds meanwhile may be lost here, but is among what is returned.
+                found = kind.choose([found, worker.extreme(strips[number], noise, kind, found)])
+            return found
+
+        return float(kind.choose([found, *self._each(rest, search)]))
+
+    def surrounded(self, strip: slice, out: np.ndarray | None = None) -> np.ndarray:
+        """The pixels that the windows around those of a strip reach; in `out`, if given, with what the padding adds."""
+        (above, _), (left, right) = self.missing
+        length = strip.stop - strip.start + self.window[0] - 1
+        rows = self.pixels[max(strip.start - above, 0) : strip.start - above + length]
+        if out is None:
+            return rows
+        above = max(above - strip.start, 0)
+        out = _corner(out, (length, rows.shape[1] + left + right))
+        return cv2.copyMakeBorder(rows, above, length - len(rows) - above, left, right, self.border, dst=out)
+
+    @property
+    def strip_length(self) -> int:
+        """Rows of the pixels to filter that are worked on at a time."""
+        size, width = self.shape
+        return min(max(_STRIP_PIXELS // width, 1), size)
+
+    def _strips(self) -> list[slice]:
+        size, length = self.shape[0], self.strip_length
+        return [slice(start, min(start + length, size)) for start in range(0, size, length)]
+
+    def _each(self, items: Sequence[_Item], work: Callable[[_Strips, _Item], _Result]) -> list[_Result]:
+        """What `work` gives for each of the items, which the threads share."""
+        # torch knows how many threads this process may have: one, in a worker of a data loader or of Dask.
+        threads = max(min(torch.get_num_threads(), len(items) // _STRIPS_OF_A_THREAD), 1)
+        ends = [len(items) * thread // threads for thread in range(threads + 1)]
+
+        def of_thread(start: int, stop: int) -> list[_Result]:
+            worker = _Strips(self)
+            return [work(worker, item) for item in items[start:stop]]
+
+        if threads == 1:
+            return of_thread(*ends)
+        with ThreadPoolExecutor(threads) as pool:
+            return list(chain.from_iterable(pool.map(of_thread, ends[:-1], ends[1:])))
+
+
+class _Strips:
+    """What one thread computes of a region, strip by strip, so that all of a strip stays in the cache of its core.
+
+    The memory for it is kept for the next strip, since asking for it takes as long as computing. Every step gives the
+    same bits wherever in a strip a pixel lies, so that a part is filtered just as the whole is.
+
+    The variance comes from the differences between pixels, first within the rows of the window and then between the
+    sums of its rows. As the difference of mean square and squared mean, two large numbers, it would need float64, which
+    takes twice the time.
+    """
+
+    def __init__(self, region: _Region) -> None:
+        self.region = region
+        self.window = region.window
+        spare = np.empty((4, *np.add((region.strip_length, region.shape[1]), self.window) - 1), np.float32)
         self.padded, self.first, self.second, self.third = spare
 
-    def write_variance(self) -> float:
-        """Put the variance of every pixel's window into `out` and return their sum.
+    def variance(self, strip: slice, counts: np.ndarray) -> float:
+        """The sum over the pixels of the variance of their windows: what `write_variance` returns, in half the time.
 
-        It comes from the differences between pixels, first within the rows of the window and then between the sums of
-        its rows. As the difference of mean square and squared mean, two large numbers, it would need float64, which
-        takes twice the time.
+        Args:
+            strip: of the whole frame.
+            counts: for each of its rows, in how many of the windows above and below each other it is.
         """
         rows, columns = self.window
-        total = 0.0
-        for strip in self.strips:
-            pixels, variance = self._surrounded(strip), self.out[strip]
-            within_row = _squared_differences(pixels, columns, 1, self.first, self.second)
-            within_rows = _sums(within_row, rows, 0, self.second)
-            between_rows = _squared_differences(_sums(pixels, columns, 1, self.third), rows, 0, self.first, self.padded)
-            count = rows * columns
-            cv2.addWeighted(within_rows, rows / count**2, between_rows, 1 / count**2, 0, dst=variance)
-            total += cv2.sumElems(variance)[0]
-        return total
+        pixels = self.region.surrounded(strip, self.padded)
+        own = pixels[rows // 2 :][: len(counts)]
+        if (counts == rows).all():
+            within_rows = rows * _power(own, columns, 1)
+        else:
+            within_rows = sum(count * _power(own[row : row + 1], columns, 1) for row, count in enumerate(counts))
+        between_rows = _power(_sums(pixels, columns, 1, self.first), rows, 0)
+        return (rows * within_rows + between_rows) / (rows * columns) ** 2
 
-    def write_result(self, noise: float) -> None:
-        """Turn the variance in `out` into the filtered image."""
+    def write_variance(self, strip: slice, out: np.ndarray) -> float:
+        """Put the variance of every pixel's window into `out`, which has the strip's shape, and return their sum."""
         rows, columns = self.window
-        # With no noise at all the floor keeps 0 / 0 out: the share of noise is then 0, and every pixel stays.
-        floor = max(np.float32(noise), np.finfo(np.float32).tiny)
-        for strip in self.strips:
-            pixels, noise_share = self.channel[strip], self.out[strip]
-            np.divide(np.float32(noise), np.maximum(noise_share, floor, out=noise_share), out=noise_share)
-            sums = _sums(_sums(self._surrounded(strip), columns, 1, self.first), rows, 0, self.second)
-            to_mean = cv2.addWeighted(sums, 1 / (rows * columns), pixels, -1, 0, dst=_corner(self.third, pixels.shape))
-            cv2.add(pixels, cv2.multiply(to_mean, noise_share, dst=noise_share), dst=noise_share)
+        pixels, count = self.region.surrounded(strip, self.padded), rows * columns
+        within_row = _squared_differences(pixels, columns, 1, self.first, self.second)
+        within_rows = _sums(within_row, rows, 0, self.second)
+        between_rows = _squared_differences(_sums(pixels, columns, 1, self.third), rows, 0, self.first, self.padded)
+        cv2.addWeighted(within_rows, rows / count**2, between_rows, 1 / count**2, 0, dst=out)
+        return cv2.sumElems(out)[0]
 
-    def _surrounded(self, strip: slice) -> np.ndarray:
-        """The rows of a strip, and what of the image or of its padding the windows around their pixels reach."""
-        above, beside = (size // 2 for size in self.window)
-        start, stop = max(strip.start - above, 0), min(strip.stop + above, len(self.channel))
-        missing = above - (strip.start - start), above - (stop - strip.stop)
-        out = self.padded[: stop - start + sum(missing)]
-        return cv2.copyMakeBorder(self.channel[start:stop], *missing, beside, beside, self.border, dst=out)
+    def write_result(self, strip: slice, noise: float, out: np.ndarray) -> None:
+        """Turn the variance in `out` into the filtered pixels."""
+        rows, columns = self.window
+        surrounded = self.region.surrounded(strip, self.padded)
+        pixels = self._inner(surrounded)
+        variance = np.maximum(out, _floor(noise), out=out)
+        sums = _sums(_sums(surrounded, columns, 1, self.first), rows, 0, self.second)
+        to_mean = cv2.addWeighted(sums, 1 / (rows * columns), pixels, -1, 0, dst=_corner(self.third, pixels.shape))
+        cv2.add(pixels, cv2.divide(to_mean, variance, dst=variance, scale=noise), dst=out)
+
+    def write_filtered(self, strip: slice, noise: float, out: np.ndarray) -> None:
+        """Put the filtered pixels into `out`."""
+        self.write_variance(strip, out)
+        self.write_result(strip, noise, out)
+
+    def filtered(self, strip: slice, noise: float) -> np.ndarray:
+        """The filtered pixels."""
+        out = np.empty((strip.stop - strip.start, self.region.shape[1]), np.float32)
+        self.write_filtered(strip, noise, out)
+        return out
+
+    def extreme(self, strip: slice, noise: float, kind: _Extreme, found: float) -> float:
+        """The most extreme filtered pixel of those that can be more extreme than `found`; `found` if none can."""
+        rows, columns = self.window
+        surrounded = self.region.surrounded(strip, self.padded)
+        pixels = self._inner(surrounded)
+        means = _sums(_sums(surrounded, columns, 1, self.first), rows, 0, self.second)
+        means *= np.float32(1 / (rows * columns))
+        at = np.flatnonzero(kind.beyond(kind.of_two(pixels, means, dst=means), found))
+        if not at.size:
+            return found
+        if at.size * _SPARSE > pixels.size:
+            return kind.choose(self.filtered(strip, noise))
+        places = np.divmod(at, pixels.shape[1])
+        windows = sliding_window_view(surrounded, self.window)[places].reshape(at.size, -1).T.copy()
+        share = np.float32(noise) / np.maximum(windows.var(axis=0), _floor(noise))
+        return kind.choose(pixels[places] + share * (windows.mean(axis=0) - pixels[places]))
+
+    def _inner(self, surrounded: np.ndarray) -> np.ndarray:
+        """The pixels themselves, without those around them."""
+        height, width = np.subtract(surrounded.shape, self.window) + 1
+        return surrounded[self.window[0] // 2 :, self.window[1] // 2 :][:height, :width]
+
+
+def _floor(noise: float) -> np.float32:
+    """Of the variance. With no noise at all it keeps 0 / 0 out: the share of noise is then 0, and every pixel stays."""
+    return max(np.float32(noise), np.finfo(np.float32).tiny)
 
 
 def _squared_differences(
@@ -160,13 +358,25 @@ def _squared_differences(
         out, differences: memory for the result and on the way to it, no smaller than `values`.
     """
     out = _corner(out, _neighbours(values, size, axis)[0].shape)
-    out[:] = 0
+    if size == 1:
+        out[:] = 0
     for step in range(1, size):
-        first, second = _neighbours(values, step + 1, axis)[::step]
-        of_step = cv2.subtract(first, second, dst=_corner(differences, first.shape))
-        for pairs in _neighbours(of_step, size - step, axis):
+        one, other = _neighbours(values, step + 1, axis)[::step]
+        of_step = cv2.subtract(one, other, dst=_corner(differences, one.shape))
+        first, *others = _neighbours(of_step, size - step, axis)
+        if step == 1:
+            cv2.multiply(first, first, dst=out)
+        else:
+            cv2.accumulateSquare(first, out)
+        for pairs in others:
             cv2.accumulateSquare(pairs, out)
     return out
+
+
+def _power(values: np.ndarray, size: int, axis: int) -> float:
+    """The sum over every `size` neighbours along an axis of the squared differences of all pairs of them."""
+    pairs = combinations(_neighbours(values, size, axis), 2)
+    return sum(cv2.norm(first, second, cv2.NORM_L2SQR) for first, second in pairs)
 
 
 def _sums(values: np.ndarray, size: int, axis: int, out: np.ndarray) -> np.ndarray:

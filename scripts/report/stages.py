@@ -12,17 +12,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from monai.bundle import ConfigParser
-from monai.transforms import Compose, RandFlipd, Randomizable, RandRotate90d, Resized, ScaleIntensityd, Transform
+from monai.transforms import (
+    Compose,
+    MapTransform,
+    RandFlipd,
+    Randomizable,
+    RandRotate90d,
+    Resized,
+    ScaleIntensityd,
+    Transform,
+)
 
 from custom.data import LesionDataset, lesion_items, parts_of
 from custom.handlers.lesion_results import BOX
 from custom.transforms import (
-    CLAHEd,
+    CLAHE,
     CropLesiond,
+    FrameFilter,
     RandCropLesiond,
     RemoveArtifactsd,
     ScaleFramed,
-    WienerFilterd,
+    WienerFilter,
     lesion_window,
 )
 from scripts.case import CONTEXT, Row, by_dice
@@ -81,10 +91,9 @@ def preprocessing_stages(run: Run) -> list[Block]:
     steps = Steps(item)
     # A frame is large: what is shown of it is taken before the next step is done.
     frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
-    # The chain equalises only what the crop needs, to the same result.
-    if parser.get_parsed_content("equalizer"):
-        equalize = CLAHEd("image", *(parser[f"clahe_{setting}"] for setting in ("clip_limit", "tiles")))
-        frames += [_of_frame(step, row) for step in Steps(steps.item).through([equalize])]
+    # The chain filters only what the crop needs, to the same result.
+    filters = [_WholeFrame(each) for each in parser.get_parsed_content("frame_filters").filters]
+    frames += [_of_frame(step, row) for step in Steps(steps.item).through(filters)]
     crops = [step for step in steps.through(of_crop) if _shown(step)]
     samples, random = augmented(parser, item)
     return [Figures([_frame_figure(row, frames), _crop_figure(row, crops, samples, random)])]
@@ -160,6 +169,17 @@ def _shown(step: Step) -> bool:
     return bool(step.change.any())
 
 
+class _WholeFrame(MapTransform):
+    """A filter on the whole image."""
+
+    def __init__(self, converter: FrameFilter) -> None:
+        super().__init__("image")
+        self.converter = converter
+
+    def __call__(self, data: Item) -> Item:
+        return {**data, "image": self.converter(data["image"])}
+
+
 @dataclass(frozen=True)
 class _Stage:
     title: str
@@ -206,10 +226,9 @@ def _title(step: Step) -> str:
     match transform:
         case RemoveArtifactsd():
             return "artifacts\nremoved"
-        case WienerFilterd():
-            return f"Wiener filter,\n{_times(transform.converter.window)} pixels"
-        case CLAHEd():
-            clip_limit, tiles = transform.converter.clip_limit, transform.converter.tiles
+        case _WholeFrame(converter=WienerFilter(window=window)):
+            return f"Wiener filter,\n{_times(window)} pixels"
+        case _WholeFrame(converter=CLAHE(clip_limit=clip_limit, tiles=tiles)):
             return f"CLAHE, clip {clip_limit:g},\n{_times(tiles)} tiles"
         case CropLesiond():
             return f"crop, margin {share(transform.cropper.margin, 2)},\n{_times(step.image.shape)} pixels"

@@ -21,6 +21,7 @@ from custom.transforms import (
     CropDisplacedLesiond,
     CropLesion,
     CropLesiond,
+    FrameFilters,
     RandCropLesiond,
     context_margin,
     lesion_window,
@@ -515,14 +516,14 @@ def test_an_equalised_cut_is_the_cut_of_the_equalised_frame(
     lesion, clahe = item(box), CLAHE(2.0, tiles)
     frame = np.asarray(clahe(255 * (lesion["image"] - 1)))
     lesion["image"] = 255 * (lesion["image"] - 1)
-    crop = CropLesiond(KEYS, mask_key="label", equalizers={"image": clahe, "label": None})
+    crop = CropLesiond(KEYS, mask_key="label", filters={"image": FrameFilters([clahe]), "label": None})
     d, window = crop(lesion), lesion_window(box, 0.2, True)
     np.testing.assert_allclose(d["image"], reference_cut(frame, window), rtol=0, atol=1e-3)
     np.testing.assert_array_equal(d["label"], reference_cut(l_shape(box), window))
     back = crop.inverse(d)
     np.testing.assert_allclose(back["image"], inside(frame, window), rtol=0, atol=1e-3)
     np.testing.assert_array_equal(back["label"], l_shape(box))
-    moved = CropDisplacedLesiond(KEYS, "label", displacement=0.3, scale=0.3, equalizers={"image": clahe})(
+    moved = CropDisplacedLesiond(KEYS, "label", displacement=0.3, scale=0.3, filters={"image": FrameFilters([clahe])})(
         lesion | {"lesion_id": "a"}
     )
     np.testing.assert_allclose(
