@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from dask.distributed import LocalCluster
+from hypothesis import settings
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from custom.metrics import inscribed_ellipse
@@ -24,6 +25,10 @@ from tests.browser import chromium, open_page  # noqa: F401 (fixtures)
 ROOT = Path(__file__).parents[1]
 TRAIN = str(ROOT / "bundle" / "configs" / "train.json")
 SMALL = {"image_size": "[32,32]", "features": "[4,4,8,8,16,4]", "num_workers": "0", "batch_size": "4", "epochs": "2"}
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 def write_png(file: Path, values: np.ndarray) -> None:

@@ -138,7 +138,7 @@ def test_nothing_of_an_empty_mask():
 masks = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(masks)
 def test_a_quarter_turn_changes_no_measurement(mask: np.ndarray):
     found, turned = measured(mask), measured(np.rot90(mask))
@@ -147,7 +147,7 @@ def test_a_quarter_turn_changes_no_measurement(mask: np.ndarray):
     assert turned.circularity == pytest.approx(found.circularity)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(masks, st.integers(2, 4))
 def test_mm_grow_with_the_spacing_and_pixels_do_not(mask: np.ndarray, factor: int):
     found, grown = (measured(mask, Spacing(step, step, "test")) for step in (0.1, 0.1 * factor))
@@ -158,7 +158,7 @@ def test_mm_grow_with_the_spacing_and_pixels_do_not(mask: np.ndarray, factor: in
     assert grown.circularity == pytest.approx(found.circularity)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(masks)
 def test_a_mask_of_twice_as_many_pixels_is_twice_as_long(mask: np.ndarray):
     found, doubled = measured(mask), measured(mask.repeat(2, axis=0).repeat(2, axis=1))

@@ -84,7 +84,7 @@ def outline(mask: np.ndarray) -> np.ndarray:
     return np.argwhere(mask & ~inside)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_hausdorff_distance_against_all_pairs(seed: int):
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ from itertools import permutations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.prepare.cbis_ddsm_index import SourceFile
@@ -24,7 +24,6 @@ def mask_of(box: tuple[int, int, int, int]) -> np.ndarray:
     return mask
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 70), st.integers(0, 100), st.integers(8, 40), st.integers(8, 40),
     st.tuples(*[st.integers(-3, 3)] * 4), st.floats(0.01, 50), st.floats(-1e4, 1e4),

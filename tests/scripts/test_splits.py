@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.prepare.splits import (
@@ -33,7 +33,6 @@ def ids(lesions: list) -> set[str]:
     return {lesion["patient_id"] for lesion in lesions}
 
 
-@settings(deadline=None)
 @given(entries.filter(lambda given: len(ids(given)) >= 3))
 def test_patient_split_is_disjoint_and_complete(given_entries: list):
     parts = patient_split(given_entries)
@@ -42,7 +41,6 @@ def test_patient_split_is_disjoint_and_complete(given_entries: list):
     assert all(parts.values())
 
 
-@settings(deadline=None)
 @given(entries.filter(lambda given: len(ids(given)) >= 5))
 def test_every_patient_is_tested_in_one_fold(given_entries: list):
     tested: Counter[str] = Counter()
@@ -76,7 +74,6 @@ def test_share_of_a_large_set():
     assert [len(parts["validation"]) for parts in fold_splits(lesions)] == [100] * 5
 
 
-@settings(deadline=None)
 @given(entries, st.sets(patients))
 def test_given_patients_are_tested_and_a_tenth_of_the_others_validates(given_entries: list, tested: set[str]):
     parts = split_with_test(given_entries, tested)

@@ -31,7 +31,7 @@ from custom.transforms import (
 COLUMNS, ROWS = 40, 30
 KEYS = ("image", "label")
 
-few_examples = settings(max_examples=100, deadline=None)
+few_examples = settings(max_examples=100)
 eighths = st.integers(-400, 400).map(lambda n: n / 8)
 sides = st.integers(1, 400).map(lambda n: n / 8)
 boxes = st.builds(lambda x, y, width, height: (x, y, x + width, y + height), eighths, eighths, sides, sides)

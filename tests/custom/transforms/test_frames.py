@@ -8,7 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from monai.data import MetaTensor
 from monai.transforms import Compose
@@ -39,7 +39,6 @@ def mammogram(size: tuple[int, int], seed: int = 0) -> np.ndarray:
     return values[None].astype(np.float32)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_part_is_that_of_the_frame_filtered_whole(data: st.DataObject) -> None:
     size = data.draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
@@ -64,7 +63,6 @@ def test_a_part_is_that_of_the_frame_filtered_whole(data: st.DataObject) -> None
     np.testing.assert_allclose(np.asarray(part), expected, rtol=0, atol=1e-3)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_noise_and_range_are_those_of_the_frame_filtered_whole(data: st.DataObject) -> None:
     size = data.draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))

@@ -33,7 +33,7 @@ def median_of(masses: list[Mass], measure: str) -> float:
     return float(np.median(values))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.sampled_from(SHAPES), st.sampled_from(sorted(EDGE_BLUR)), st.floats(7, 150))
 def test_a_mass_has_one_part_the_size_asked_for_and_mean_one(
     seed: int, shape: str, margins: str, diameter: float
