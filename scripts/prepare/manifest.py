@@ -16,11 +16,10 @@ from tqdm import tqdm
 
 from custom.data import PARTS
 from custom.errors import InputError
-from custom.files import write_mask
 from custom.locks import held
 from scripts.prepare import masks, splits
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists
+from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_lesion_mask
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import Row, read_content, read_table
 
@@ -65,7 +64,7 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
                 if mask is not None:
                     file, label = f"images/{names[image]}{suffix(image)}", f"masks/{lesion}.png"
                     link_image(source.parent / image, target / file, copy)
-                    write_mask(target / label, mask)
+                    write_lesion_mask(target, lesion, mask)
                     entries[lesion] = entry(row, file, label)
 
         usable = [entries[row["lesion_id"]] for row in rows if row["lesion_id"] in entries]
@@ -77,7 +76,7 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
             "manifest_sha256": hashlib.sha256(content).hexdigest(),
         }
         datalists = make_splits(usable, parts)
-        write_datalists(target / "datalists", about, datalists)
+        write_datalists(target, about, datalists)
         print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
         if not usable:
             raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
