@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -39,6 +40,17 @@ def write_count(test: str, promise: str, count: int, result: str) -> None:
     """Write the one row of a test, whose name `<file>::<name>` is unlike all others."""
     row = {"promise": promise, "test": test, "count": count, "result": result}
     write_counts(test.partition("::")[2], [row])
+
+
+_outcomes: dict[str, Counter[str]] = defaultdict(Counter)
+
+
+def count_outcome(test: str, promise: str, outcome: str) -> None:
+    """Count the cases of a test that is marked with its promise."""
+    name = test.partition("[")[0]
+    _outcomes[name][outcome] += 1
+    found = _outcomes[name]
+    write_count(name, promise, found.total(), ", ".join(f"{told} {count}" for told, count in sorted(found.items())))
 
 
 def main(document: str) -> None:
