@@ -23,6 +23,7 @@ time.sleep(20)
 """
 
 
+@pytest.mark.promise("A folder is written by one process at a time, until that ends, however it ends")
 def test_a_folder_is_held_by_one_process_until_that_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     other = subprocess.Popen(

@@ -97,6 +97,7 @@ def test_symbolic_links_where_hard_ones_are_refused(tmp_path: Path, monkeypatch:
     assert image.samefile(tmp_path / "raw" / "images" / image.name)
 
 
+@pytest.mark.promise("Own data: a mask without a pixel in the lesion's box is quarantined")
 def test_a_mask_that_has_nothing_of_its_box_is_of_another_lesion(tmp_path: Path):
     table = write_manifest(tmp_path / "raw", patients=6)
     mask = read_mask(table.parent / "masks" / "T_000_LEFT_CC.png")
