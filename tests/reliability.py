@@ -21,8 +21,8 @@ FOLDER = "MAMMO_COUNTS"
 COLUMNS = {"promise": "what is promised", "test": "which test shows it", "count": "tried", "result": "last result"}
 INTRODUCTION = """# What is promised, and what shows it
 
-Written by `make soak` and `make fuzz` from the counts of their last runs, {date}. `make test` runs the same tests, those that
-take long with fewer cases.
+Written by `make soak` and `make fuzz` from the counts of their last runs, {date}. `make test` runs the same tests, but
+fewer cases of those that take long.
 
 What is meant by
 
@@ -30,8 +30,8 @@ What is meant by
 - quarantined: a lesion is left out of the datalists, and its row in `audit.csv` has the reason;
 - killed: SIGKILL to the program and all processes that it has started.
 
-What cannot be found, and is up to whoever prepares the data: in a table of one's own, a mask of another mammogram that has the same
-number of pixels, where the table has no box; in INbreast, an annotation under the name of another image.
+What cannot be found, and is up to whoever prepares the data: in a table of one's own without boxes, a mask of another
+mammogram of the same size; in INbreast, an annotation under the name of another image.
 
 """
 
