@@ -46,9 +46,9 @@ def write_counts(name: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def write_count(test: str, promise: str, count: int, result: str) -> None:
-    """Write the one row of a test, whose name `<file>::<name>` is unlike all others."""
+    """Write the one row of a test."""
     row = {"promise": promise, "test": test, "count": count, "result": result}
-    write_counts(test.partition("::")[2], [row])
+    write_counts(test.replace("/", "."), [row])
 
 
 _outcomes: dict[str, Counter[str]] = defaultdict(Counter)
@@ -65,7 +65,7 @@ def count_outcome(test: str, promise: str, outcome: str) -> None:
 def main(document: str) -> None:
     """Write the document."""
     files = sorted(Path(os.environ[FOLDER]).glob("*.json"))
-    rows = [row for file in files for row in json.loads(file.read_text())]
+    rows = sorted((row for file in files for row in json.loads(file.read_text())), key=lambda row: row["test"])
     lines = [COLUMNS.values(), ["---"] * len(COLUMNS), *([str(row[column]) for column in COLUMNS] for row in rows)]
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     Path(document).write_text(INTRODUCTION.format(date=date.today()) + table)

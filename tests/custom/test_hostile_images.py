@@ -97,7 +97,7 @@ def test_too_many_pixels_in_a_header(tmp_path: Path, name: str) -> None:
     assert "pixels in its header" in line
 
 
-@pytest.mark.promise("So is a JPEG or JPEG 2000 stream that claims more than the DICOM header around it")
+@pytest.mark.promise("A JPEG or JPEG 2000 stream that claims more than the DICOM header around it is refused")
 @pytest.mark.parametrize(
     ("syntax", "data"),
     [(uid.JPEGBaseline8Bit, jpeg(SIDE)), (uid.JPEG2000Lossless, jpeg_2000(SIDE))],

@@ -81,10 +81,10 @@ def test_what_is_killed_ends_as_if_it_had_not_been(make: Callable, dataset: Path
     begun = survive(make(dataset, tmp_path), tmp_path, kills, seed=kills)
     shutil.rmtree(tmp_path)
     write_count(
-        f"tests/soak/test_killed.py::{make.__name__}",
-        f"{make.__name__.replace('_', ' ')}: killed (SIGKILL, with all its processes) at a random moment and started "
-        f"again until it ends, it gives what an undisturbed one gives: {WORKS[make]}. No file under its own name is "
-        "ever half-written, what is finished is not written again, and no temporary file is left",
+        f"tests/soak/test_killed.py::test_what_is_killed_ends_as_if_it_had_not_been[{make.__name__}]",
+        f"{make.__name__.replace('_', ' ').capitalize()}: killed at a random moment and started again until it ends, "
+        f"it gives what an undisturbed one gives: {WORKS[make]}. No file under its own name is ever half-written, what "
+        "is finished is not written again, and no temporary file is left",
         kills,
         f"passed: {kills} kills in {begun} folders",
     )

@@ -60,9 +60,9 @@ def test_the_same_twice(make: Callable[..., Work], times: int, dataset: Path, tm
         work.compare(place / "out", whole)
         work.look(place / "out", whole)
     write_count(
-        f"tests/soak/test_many_at_once.py::twice_{make.__name__}",
-        f"{make.__name__.replace('_', ' ')}: two that begin together in the same folder: one is refused in one line, "
-        "or both are right",
+        f"tests/soak/test_many_at_once.py::test_the_same_twice[{make.__name__}]",
+        f"{make.__name__.replace('_', ' ').capitalize()}: of two that begin together in the same folder one is "
+        "refused, or both are right",
         times,
         f"passed: {refused} refused, {times - refused} times both went well",
     )
