@@ -61,7 +61,7 @@ def check_tables(folder: Path, rows: list[dict[str, str]]) -> None:
         assert numbers["multiply_adds"] > numbers["parameters"]
         assert (numbers["seeds"], numbers["epochs"]) == (2, 2)
         assert numbers["seconds_per_epoch"] > 0
-        assert (row["test"] == row["reference"]) == (row["p_holm"] == "")
+        assert (row["arm"] == row["reference"]) == (row["p_holm"] == "")
     table = (folder / "table.md").read_text()
     assert all(f"| {row['arm']} |" in table for row in rows)
     assert "python -m scripts study " in table
@@ -78,7 +78,7 @@ def test_more_seeds_later_and_tests_of_the_same_runs(phantom_dataset: Path, tmp_
         "tests": {"0 %": {"box_displacement": 0.0}, "20 %": {"box_displacement": 0.2}},
     }
     (tmp_path / "own.json").write_text(json.dumps(definition))
-    place = {"dataset_dir": str(phantom_dataset), "output_dir": str(tmp_path / "studies")}
+    place = {"dataset_dir": str(phantom_dataset), "split": "fold0", "output_dir": str(tmp_path / "studies")}
     document = tmp_path / "results.md"
     document.write_text("<!-- study own -->\n<!-- end own -->\n")
     study_training(str(tmp_path / "own.json"), **place, **TOY)
