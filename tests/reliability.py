@@ -28,7 +28,9 @@ What is meant by
 
 - refused: the program ends with exit code 2 and one line that says which file, what was found and what was expected;
 - quarantined: a lesion is left out of the datalists, and its row in `audit.csv` has the reason;
-- killed: SIGKILL to the program and all processes that it has started.
+- killed and started again: SIGKILL to the program and all processes that it has started, at random moments, and then
+  the same command again, until it ends. The results are those of a program that was left alone; no file under its own
+  name is ever half-written, what is finished is not written again, and no temporary file is left.
 
 What cannot be found, and is up to whoever prepares the data: in a table of one's own without boxes, a mask of another
 mammogram of the same size; in INbreast, an annotation under the name of another image.

@@ -16,8 +16,8 @@ from tests.reliability import write_counts
 # A report takes seconds.
 SLOW = ("training.json of a report", "summary.json", "lesions.csv", "calibration.csv")
 PROMISE = (
-    "A damaged or hostile {} is read or refused in one line that names the file: no other error, no crash, at most "
-    f"{SECONDS} s of computing and {MOST_MEMORY >> 20} MiB more memory, nothing written outside the output folder"
+    "{}, damaged or hostile: read or refused, "
+    f"with at most {SECONDS} s of computing and {MOST_MEMORY >> 20} MiB more memory; nothing outside the output folder"
 )
 
 
