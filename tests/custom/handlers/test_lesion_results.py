@@ -18,9 +18,7 @@ MASK = np.zeros((12, 15), np.uint8)
 MASK[2:7, 3:9] = 255
 
 
-@pytest.mark.promise(
-    "An evaluation that is interrupted once it has begun to write leaves no summary, not even an earlier one"
-)
+@pytest.mark.promise("An evaluation that is interrupted once it writes leaves no summary, not even an earlier one")
 @pytest.mark.parametrize(("ends", "left"), [("reading", True), ("predicting", False), ("writing", False)])
 def test_there_is_a_summary_where_the_evaluation_is_whole(tmp_path: Path, ends: str, left: bool) -> None:
     write_png(tmp_path / "a_1.png", MASK)
