@@ -20,6 +20,7 @@ soak fuzz: export MAMMO_COUNTS := build/reliability
 soak: export OMP_NUM_THREADS := 1
 soak: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest tests/soak tests/hostile -m ""
+	$(BIN)/python -m pytest -m promise
 	$(BIN)/python -m tests.reliability bundle/docs/reliability.md
 
 # Atheris on each parser, for so many seconds.

@@ -38,9 +38,13 @@ def _printable(line: str) -> str:
     return f"{plain[: 2 * _LONGEST // 3]} ... {plain[-_LONGEST // 3 :]}"
 
 
-def unwritable(place: object, error: OSError) -> InputError:
+class UnwritableError(InputError):
+    """A result that has no place, whatever the input is."""
+
+
+def unwritable(place: object, error: OSError) -> UnwritableError:
     """What is told of a file or folder that cannot be written."""
-    return InputError(f"{place}: cannot be written ({error.strerror}); free space there, or name another folder")
+    return UnwritableError(f"{place}: cannot be written ({error.strerror}); free space there, or name another folder")
 
 
 def find_input_error(error: BaseException | None) -> InputError | None:

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -22,9 +22,17 @@ from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from custom.errors import InputError, unwritable
 from custom.locks import lock
 
+# Not through a symbolic link, which might lead out of the folder.
+_APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 
-def write_if_changed(file: Path, content: bytes) -> None:
+
+def write_if_changed(file: Path, content: bytes, before: Callable[[], None] | None = None) -> None:
     """Replace `file` by `content` in one step, unless it holds that already; makes its folder.
+
+    Args:
+        file: to write.
+        content: of it.
+        before: called where it is going to change: takes away what holds for the earlier content only.
 
     Raises:
         InputError: the file cannot be written.
@@ -34,6 +42,8 @@ def write_if_changed(file: Path, content: bytes) -> None:
             return
     except OSError as error:
         raise unwritable(file, error) from error
+    if before:
+        before()
     write_whole(file, content)
 
 
@@ -60,10 +70,10 @@ def write_whole(file: Path, content: bytes | memoryview) -> None:
 def _beside(file: Path) -> Iterator[BinaryIO]:
     part = file.with_name(f".{file.name}.part")
     while True:
-        unfinished = part.open("ab")
+        unfinished = os.fdopen(os.open(part, _APPENDING, 0o666), "ab")
         lock(unfinished.fileno(), fcntl.LOCK_EX)
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(unfinished.fileno()), part.stat()):
+            if os.path.samestat(os.fstat(unfinished.fileno()), part.lstat()):
                 break
         unfinished.close()  # The one before has put it into its place meanwhile.
     with unfinished:
@@ -75,6 +85,18 @@ def _beside(file: Path) -> Iterator[BinaryIO]:
             with suppress(OSError):
                 part.unlink()
             raise
+
+
+def remove(file: Path) -> None:
+    """Remove a file that may not be there.
+
+    Raises:
+        InputError: it cannot be removed.
+    """
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(file, error) from error
 
 
 def write_csv(file: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()) -> None:
@@ -90,10 +112,10 @@ def write_csv(file: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[str
     write_if_changed(file, text.getvalue().encode())
 
 
-def write_mask(file: Path, mask: np.ndarray) -> None:
-    """Write a bool mask `(X, Y)` as 8-bit PNG of 0 and 255, rows first."""
+def write_mask(file: Path, mask: np.ndarray, before: Callable[[], None] | None = None) -> None:
+    """Write a bool mask `(X, Y)` as 8-bit PNG of 0 and 255, rows first; `before` as of `write_if_changed`."""
     rows_first = cv2.transpose(mask.astype(np.uint8) * np.uint8(255))  # On a full frame ten times as fast as numpy's.
-    write_if_changed(file, cv2.imencode(".png", rows_first)[1].tobytes())
+    write_if_changed(file, cv2.imencode(".png", rows_first)[1].tobytes(), before)
 
 
 def read_bytes(file: Path) -> bytes:

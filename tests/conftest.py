@@ -8,7 +8,7 @@ import os
 import runpy
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import cv2
@@ -21,6 +21,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from custom.metrics import inscribed_ellipse
 from scripts.prepare.manifest import prepare_manifest
 from tests.browser import chromium, open_page  # noqa: F401 (fixtures)
+from tests.reliability import count_outcome
 
 ROOT = Path(__file__).parents[1]
 TRAIN = str(ROOT / "bundle" / "configs" / "train.json")
@@ -80,6 +81,16 @@ def scalars(run: Path) -> dict[str, list[float]]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest test comes first, so that the other process has enough to do beside it."""
     items.sort(key=lambda item: item.name != "test_the_readme")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport]:
+    """The outcome of a test with a promise is counted."""
+    report = yield
+    promise = item.get_closest_marker("promise")
+    if promise and call.when == "call":
+        count_outcome(item.nodeid, *promise.args, report.outcome)
+    return report
 
 
 @pytest.fixture(scope="session")

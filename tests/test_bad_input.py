@@ -200,6 +200,9 @@ def test_a_component_given_on_the_command_line_is_kept(train: Callable, dataset:
         assert json.loads((run / f"{name}.json").read_text())["loss"]["_target_"] == "GeneralizedDiceLoss"
 
 
+@pytest.mark.promise(
+    "A training whose loss is not finite stops, keeps its last good checkpoint, and names the learning rate"
+)
 def test_a_training_that_diverges(train: Callable, as_program: Callable, dataset: Path, tmp_path: Path):
     run = train(dataset, epochs=1)
     before = {name: (run / name).read_bytes() for name in ("model.pt", "last.pt")}
@@ -216,6 +219,7 @@ def test_a_training_that_diverges(train: Callable, as_program: Callable, dataset
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
+@pytest.mark.promise("A datalist with a patient in two parts is told")
 def test_a_patient_in_two_parts_is_told(own_dataset: Path, caplog: pytest.LogCaptureFixture):
     file = own_dataset / "datalists" / "patient.json"
     read_datalist(str(own_dataset), "patient", "test")

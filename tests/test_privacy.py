@@ -67,6 +67,7 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
 }
 
 
+@pytest.mark.promise("The search for planted values finds them in text, UTF-16, zip, PDF, PNG, compressed and base64")
 @pytest.mark.parametrize("kind", HIDDEN)
 @pytest.mark.parametrize("value", [f"{STEM}00100010", BIRTH_DATE, f"{UID_ROOT}.5"])
 def test_what_is_hidden_is_found(kind: str, value: str):
@@ -105,6 +106,10 @@ def downloads(tmp_path: Path) -> dict[str, Path]:
     return sources
 
 
+@pytest.mark.promise(
+    "Of DICOM files full of planted names, dates, texts and UIDs, prepared as both data sets, trained on, "
+    "evaluated, predicted and reported, nothing written or said holds a planted value"
+)
 def test_nothing_that_is_written_holds_what_was_planted(
     downloads: dict[str, Path],
     train: Callable[..., Path],
@@ -153,6 +158,7 @@ DECODING = (
 )  # fmt: skip
 
 
+@pytest.mark.promise("No message about a damaged DICOM header holds a planted value")
 @pytest.mark.parametrize("keyword", DECODING)
 def test_the_message_about_a_damaged_header_does_not_tell_what_it_holds(
     tmp_path: Path, keyword: str, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder

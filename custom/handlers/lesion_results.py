@@ -15,7 +15,7 @@ import numpy as np
 from ignite.engine import Engine, Events
 
 from custom.errors import InputError, reason
-from custom.files import read_bytes, write_csv, write_if_changed, write_mask
+from custom.files import read_bytes, remove, write_csv, write_if_changed, write_mask
 from custom.metrics import lesion_scores
 from custom.reader import read_mask
 from custom.summary import summarise
@@ -69,6 +69,9 @@ class LesionMasks:
 class LesionTable:
     """Measures every lesion in the full frame and writes `lesions.csv` and `summary.json` when the evaluation ends.
 
+    The summary of an earlier evaluation goes before anything else is written, and the new one comes last: where there
+    is a summary, the evaluation is whole.
+
     Args:
         entries: of the datalist's part that is evaluated.
         masks_by_image: the masks of all lesions of each mammogram, of other parts as well.
@@ -105,8 +108,13 @@ class LesionTable:
         self.rows: list[dict[str, Any]] = []
 
     def attach(self, engine: Engine) -> None:
+        # The first mammograms have been read by then: where that fails, an earlier evaluation stays.
+        engine.add_event_handler(Events.ITERATION_STARTED(once=1), self.withdraw)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.measure)
         engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def withdraw(self, engine: Engine) -> None:
+        remove(self.output_dir / "summary.json")
 
     def measure(self, engine: Engine) -> None:
         for item, result in zip(engine.state.batch, engine.state.output, strict=True):
@@ -128,7 +136,6 @@ class LesionTable:
     def write(self, engine: Engine) -> None:
         write_csv(self.output_dir / "lesions.csv", self.rows)
         summary = {**self.about, **summarise(self.rows, self.samples, self.confidence, self.seed)}
-        # Last, so that where there is a summary, the evaluation is whole.
         write_if_changed(self.output_dir / "summary.json", (json.dumps(summary, indent=4) + "\n").encode())
         _tell(summary, self.output_dir)
 

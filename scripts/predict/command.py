@@ -14,7 +14,7 @@ import monai
 import torch
 
 from custom.dicom.algorithm import Algorithm
-from custom.errors import InputError, find_input_error, message, reason
+from custom.errors import InputError, UnwritableError, find_input_error, message, reason
 from custom.files import check_writable, write_csv
 from custom.locks import held
 from custom.reader import is_dicom
@@ -91,7 +91,7 @@ def predict(
 
     Raises:
         InputError: the input is of the wrong kind, a single mammogram or one of its boxes cannot be predicted, or of
-            many none.
+            many none, or a result cannot be written.
         Exception: what nobody foresaw, of the first mammogram that met it, when the others are done and the table is
             written.
     """
@@ -152,7 +152,11 @@ def _predict_all(order: _Order, jobs: Sequence[_Job], scheduler: str | None) -> 
 
 
 def _predict_image(order: _Order, job: _Job) -> list[Row]:
-    """The rows of one mammogram after its prediction; whatever is wrong with it is said there."""
+    """The rows of one mammogram after its prediction; whatever is wrong with it is said there.
+
+    Raises:
+        UnwritableError: of its files one cannot be written.
+    """
     try:
         predictor = predictor_of(order.run_dir, order.recipe, order.engine)
         mammogram = predictor.read(job.file)
@@ -239,6 +243,8 @@ def _failed(request: Request, fault: str) -> Row:
 
 def _unforeseen(job: _Job, error: Exception) -> list[Row]:
     fault = f"{job.file}: unforeseen {type(error).__name__} ({reason(error)}); report it with the traceback"
+    if isinstance(error, UnwritableError):
+        fault = message(error)
     return [_failed(request, fault) for request in job.requests]
 
 
@@ -254,8 +260,8 @@ def _row(request: Request, status: str, reason: str, files: str) -> Row:
 
 def _fault(error: Exception) -> str:
     found = find_input_error(error)
-    if found is None:
-        raise error
+    if found is None or isinstance(found, UnwritableError):
+        raise found or error
     return message(found)
 
 

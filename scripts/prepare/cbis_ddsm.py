@@ -56,7 +56,7 @@ def prepare_cbis_ddsm(
         write_if_changed(target / "audit_files.csv", _file_audit(index, list(outcomes.values())))
         datalists = usable_splits(official.lesions, outcomes)
         about = {"name": NAME, "source": stated_source(folder, SOURCE), "manifest_sha256": official.sha256}
-        write_datalists(target / "datalists", about, datalists)
+        write_datalists(target, about, datalists)
         print(
             "\n".join([*account.count_statuses(audit), *account.count_reasons(audit), *account.count_splits(datalists)])
         )

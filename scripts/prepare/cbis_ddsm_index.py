@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +14,7 @@ from custom.errors import reason
 from custom.reader import quiet_pydicom, read_dicom
 from scripts.prepare.cbis_ddsm_tables import Key, Tables, parse_key
 from scripts.prepare.table import read_content, read_table
+from scripts.prepare.walk import walk
 
 MIRROR_TABLE = "dicom_info.csv"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -70,7 +70,7 @@ def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
     Raises:
         InputError: the mirror's table of headers cannot be used.
     """
-    paths = list(_walk(source, skipped))
+    paths = list(walk(source, skipped))
     series_keys = dict(tables.series_keys)
     for path in paths:
         if path.name == MIRROR_TABLE:
@@ -100,12 +100,6 @@ def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
         files[name] = tuple(kept)
         aside |= doubled
     return Index(files, aside)
-
-
-def _walk(source: Path, skipped: Path) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(source):
-        subfolders[:] = sorted(name for name in subfolders if Path(folder, name).resolve() != skipped.resolve())
-        yield from (Path(folder, name) for name in sorted(names))
 
 
 def _mirror_keys(table: Path) -> dict[str, Key]:

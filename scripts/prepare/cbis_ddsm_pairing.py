@@ -15,11 +15,10 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
-from custom.files import write_mask
 from custom.transforms import mask_box
 from scripts.prepare import masks
 from scripts.prepare.cbis_ddsm_index import JPEG_SUFFIXES, SourceFile
-from scripts.prepare.output import link_image
+from scripts.prepare.output import link_image, write_lesion_mask
 from scripts.prepare.pixels import read_values
 
 # How much larger or smaller than the mask's box a crop may be, in pixels, and how alike it must be.
@@ -142,7 +141,7 @@ def prepare_mammogram(task: Task) -> list[Outcome]:
         except Quarantine as reason:
             outcomes.append(Outcome(lesion, "quarantined", str(reason)))
             continue
-        write_mask(task.target / "masks" / f"{lesion}.png", pair.mask)
+        write_lesion_mask(task.target, lesion, pair.mask)
         status, note = ("repaired", f"{RESAMPLED}: {pair.note}") if pair.note else ("paired", "")
         outcomes.append(Outcome(lesion, status, note, file.path, pair.mask_file.path, pair.crop_file.path))
     if any(outcome.image for outcome in outcomes):

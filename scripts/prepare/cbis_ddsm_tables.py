@@ -11,6 +11,7 @@ from pathlib import Path
 from custom.errors import InputError
 from scripts.prepare.output import UNKNOWN
 from scripts.prepare.table import Row, read_content, read_table
+from scripts.prepare.walk import walk
 
 NAME = "cbis_ddsm_mass"
 SOURCE = "CBIS-DDSM, The Cancer Imaging Archive, doi 10.7937/K9/TCIA.2016.7O02S9CY, CC BY 3.0"
@@ -121,7 +122,7 @@ def read_tables(folder: Path) -> Tables:
 
 
 def _find(folder: Path, name: str) -> Path:
-    found = sorted(folder.rglob(name))
+    found = [file for file in walk(folder) if file.name == name]
     if not found:
         raise InputError(
             f"{folder}: {name} is not there; expected both official tables: fetch them from the collection's page "

@@ -13,11 +13,10 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
-from custom.files import write_mask
 from custom.locks import held
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists
+from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_lesion_mask
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import read_content
 from scripts.spread import spread
@@ -115,7 +114,7 @@ def prepare_inbreast(
         }
         usable = [entry for outcome in outcomes for entry in outcome.entries]
         parts: dict[str, Any] = {"training": [], "validation": [], "test": usable}
-        write_datalists(target / "datalists", about, {"test": parts})
+        write_datalists(target, about, {"test": parts})
         print("\n".join([*count_statuses(audit), *list_reasons(audit), *count_splits({"test": parts})]))
         print(_remarks(usable, outcomes, len(images), len(images.keys() - {case.annotation.stem for case in cases})))
         for name in strangers:
@@ -190,7 +189,7 @@ def prepare_case(case: Case) -> Outcome:
         if status != "quarantined":
             entry = {"image": f"images/{image_id}.dcm", "label": f"masks/{lesion}.png", "lesion_id": lesion}
             entries.append(entry | metadata)
-            write_mask(case.target / entry["label"], drawn[roi.number])
+            write_lesion_mask(case.target, lesion, drawn[roi.number])
     if entries:
         link_image(case.images[0], case.target / entries[0]["image"], case.copy)
     return Outcome(audit, entries, digest, len(rois) - len(masses), unjoined)

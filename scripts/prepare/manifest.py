@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 from custom.data import PARTS
 from custom.errors import InputError
-from custom.files import write_mask
 from custom.locks import held
 from scripts.prepare import masks, splits
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists
+from scripts.prepare.greys import grey_fault
+from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_lesion_mask
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import Row, read_content, read_table
 
@@ -52,20 +52,22 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
     parts = table_parts(rows, source)
 
     by_image = defaultdict(list)
+    owners: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         by_image[row["image"]].append(row)
+        owners[row["mask"]] |= {row["patient_id"]} - {""}
     with held(target):
         audit: dict[str, Row] = {}
         entries: dict[str, dict[str, Any]] = {}
         for image, lesions in tqdm(by_image.items(), desc="Preparing mammograms", unit="mammogram", disable=None):
-            for row, mask, reason in pair(image, lesions, source.parent):
+            for row, mask, reason in pair(image, lesions, source.parent, owners):
                 lesion = row["lesion_id"]
                 status = "quarantined" if mask is None else "repaired" if reason else "paired"
                 audit[lesion] = {**row, "status": status, "reason": reason}
                 if mask is not None:
                     file, label = f"images/{names[image]}{suffix(image)}", f"masks/{lesion}.png"
                     link_image(source.parent / image, target / file, copy)
-                    write_mask(target / label, mask)
+                    write_lesion_mask(target, lesion, mask)
                     entries[lesion] = entry(row, file, label)
 
         usable = [entries[row["lesion_id"]] for row in rows if row["lesion_id"] in entries]
@@ -77,7 +79,7 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
             "manifest_sha256": hashlib.sha256(content).hexdigest(),
         }
         datalists = make_splits(usable, parts)
-        write_datalists(target / "datalists", about, datalists)
+        write_datalists(target, about, datalists)
         print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
         if not usable:
             raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
@@ -124,26 +126,29 @@ def number_lesions(rows: Sequence[Row], names: Mapping[str, str], table: Path) -
         row["lesion_id"] = lesion
 
 
-def pair(image: str, lesions: Sequence[Row], folder: Path) -> Iterator[tuple[Row, np.ndarray | None, str]]:
+def pair(
+    image: str, lesions: Sequence[Row], folder: Path, owners: Mapping[str, set[str]]
+) -> Iterator[tuple[Row, np.ndarray | None, str]]:
     """Read one mammogram and the masks of its lesions.
 
     Args:
         image: the file, relative to `folder`.
         lesions: its rows.
         folder: of the table.
+        owners: the patients of each mask file.
 
     Yields:
         Each row with its mask, bool `(X, Y)` in the frame of the mammogram, and a note if it was resized; or with None
         and the reason why the lesion cannot be used.
     """
     try:
-        shape = read_values(image, folder).shape
+        pixels = read_values(image, folder)
     except InputError as error:
         for row in lesions:
             yield row, None, str(error)
         return
     for row in lesions:
-        fault = _fault(row, shape)
+        fault = _fault(row, pixels.shape, owners[row["mask"]])
         if fault:
             yield row, None, fault
             continue
@@ -153,15 +158,20 @@ def pair(image: str, lesions: Sequence[Row], folder: Path) -> Iterator[tuple[Row
             yield row, None, str(error)
             continue
         if mask is not None:
-            mask, reason = masks.fit(mask, shape)
+            mask, reason = masks.fit(mask, pixels.shape)
         if mask is not None and row.get("x0") and not _overlap(row, mask):
             mask, reason = None, f"has no pixel in the box ({_box_text(row)}): one of them is of another lesion"
+        if mask is not None and (fault := grey_fault(pixels, mask)):
+            yield row, None, f"{image}: {fault}"
+            continue
         yield row, mask, f"{row['mask']}: {reason}" if reason else ""
 
 
-def _fault(row: Row, shape: tuple[int, int]) -> str:
+def _fault(row: Row, shape: tuple[int, ...], patients: set[str]) -> str:
     if not row["patient_id"]:
         return "no patient_id; a split by patient needs one"
+    if row["mask"] and len(patients) > 1:
+        return f"{row['mask']}: stands in rows of {len(patients)} patients; expected the mask of one"
     given = [row[edge] for edge in BOX if row.get(edge)]
     if not given:
         return ""

@@ -1,4 +1,7 @@
-"""Writing a prepared data set so that a repetition changes nothing and an interruption leaves nothing half-written."""
+"""Writing a prepared data set so that a repetition changes nothing and an interruption leaves nothing half-written.
+
+The datalists come last, and go before an image or a mask changes, so that what they name is always of one preparation.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from custom.errors import InputError
-from custom.files import write_csv, write_if_changed
+from custom.files import remove, write_csv, write_if_changed, write_mask
 from scripts.prepare.splits import Parts
 
 UNKNOWN = "N/A"
@@ -27,12 +33,18 @@ def stated_source(folder: Path, source: str) -> str:
 def link_image(source: Path, target: Path, copy: bool) -> None:
     """Make `target` the same file as `source`: a hard link, else a symbolic one; with `copy` a copy.
 
+    Args:
+        source: a file, or a link to one.
+        target: `images/<name>` in the prepared data set.
+        copy: write a file of its own.
+
     Raises:
         InputError: neither link can be made.
     """
     source = source.resolve()  # a hard link to a symbolic link would point into nothing
     if target.exists() and (_same_copy(source, target) if copy else target.samefile(source)):
         return
+    withdraw_datalists(target.parents[1])
     unfinished = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,17 +75,41 @@ def _same_copy(source: Path, target: Path) -> bool:
     return not target.is_symlink() and (a.st_size, a.st_mtime_ns) == (b.st_size, b.st_mtime_ns) and a.st_ino != b.st_ino
 
 
-def write_datalists(folder: Path, about: Mapping[str, str], splits: Mapping[str, Parts]) -> None:
-    """Write the datalists of a prepared data set and remove those of an earlier preparation that are no longer made."""
-    for name, parts in splits.items():
-        write_datalist(folder / f"{name}.json", about, parts)
-    for file in folder.glob("*.json"):
-        if file.stem not in splits:
-            file.unlink()
+def write_lesion_mask(dataset: Path, lesion: str, mask: np.ndarray) -> None:
+    """Write the bool mask `(X, Y)` of a lesion into the prepared data set."""
+    write_mask(dataset / "masks" / f"{lesion}.png", mask, partial(withdraw_datalists, dataset))
+
+
+def withdraw_datalists(dataset: Path) -> None:
+    """Remove the datalists of an earlier preparation, since what they name is going to change.
+
+    Raises:
+        InputError: one cannot be removed.
+    """
+    for file in _datalists(dataset):
+        remove(file)
+
+
+def _datalists(dataset: Path) -> list[Path]:
+    return [file for file in sorted(dataset.glob("datalists/*.json")) if file.is_file()]
+
+
+def write_datalists(dataset: Path, about: Mapping[str, str], splits: Mapping[str, Parts]) -> None:
+    """Write the datalists of a prepared data set; unless they are the same, the earlier ones are removed first."""
+    contents = {dataset / "datalists" / f"{name}.json": _datalist(about, parts) for name, parts in splits.items()}
+    if {file: file.read_bytes() for file in _datalists(dataset)} != contents:
+        withdraw_datalists(dataset)
+    for file, content in contents.items():
+        write_if_changed(file, content)
 
 
 def write_datalist(file: Path, about: Mapping[str, str], parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Write a datalist: what `about` says, then each part with one lesion a line; nothing known is `N/A`.
+    """Write one datalist."""
+    write_if_changed(file, _datalist(about, parts))
+
+
+def _datalist(about: Mapping[str, str], parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
+    """A datalist: what `about` says, then each part with one lesion a line; nothing known is `N/A`.
 
     MONAI's `load_decathlon_datalist` takes an empty text for a path and makes it the folder of the data set.
     """
@@ -82,7 +118,7 @@ def write_datalist(file: Path, about: Mapping[str, str], parts: Mapping[str, Seq
         known = [{key: UNKNOWN if value == "" else value for key, value in entry.items()} for entry in entries]
         body = ",\n".join(f"        {json.dumps(entry)}" for entry in known)
         lines.append(f"    {json.dumps(part)}: [\n{body}\n    ]" if entries else f"    {json.dumps(part)}: []")
-    write_if_changed(file, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def write_audit(file: Path, rows: Iterable[Mapping[str, str]]) -> None:

@@ -22,6 +22,7 @@ class Attack:
         return Path.touch, (self.proof,)
 
 
+@pytest.mark.promise("No code of a checkpoint is run")
 def test_no_code_of_a_checkpoint_is_run(tmp_path: Path) -> None:
     model, proof = tmp_path / "model.pt", tmp_path / "proof"
     torch.save({"weight": Attack(proof)}, model)
@@ -33,6 +34,7 @@ def test_no_code_of_a_checkpoint_is_run(tmp_path: Path) -> None:
     assert not proof.exists()
 
 
+@pytest.mark.promise("A checkpoint that would unpack to more than the file holds is refused")
 def test_a_checkpoint_that_inflates_is_refused(tmp_path: Path) -> None:
     small, bomb = tmp_path / "small.pt", tmp_path / "last.pt"
     torch.save({"weight": torch.zeros(1_000_000)}, small)
@@ -44,6 +46,7 @@ def test_a_checkpoint_that_inflates_is_refused(tmp_path: Path) -> None:
         read_checkpoint(bomb)
 
 
+@pytest.mark.promise("A checkpoint of another network is refused, with what does not fit")
 def test_a_checkpoint_of_another_network_and_one_of_nothing(tmp_path: Path) -> None:
     file = tmp_path / "last.pt"
     with pytest.raises(InputError, match="of 2 expected 2 are missing and 0 have another size, and 1 others"):

@@ -22,6 +22,24 @@ def test_what_a_killed_process_left_is_written_over(tmp_path: Path) -> None:
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a.png": b"whole"}
 
 
+@pytest.mark.promise("A link in the output folder is not written through, neither a file nor a half-written one")
+def test_a_link_is_replaced_or_refused_and_never_followed(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "out"
+    outside.write_bytes(b"mine")
+    folder.mkdir()
+    (folder / "a.png").symlink_to(outside)
+    write_if_changed(folder / "a.png", b"mine")
+    assert not (folder / "a.png").is_symlink()
+    (folder / ".b.png.part").symlink_to(outside)
+    with pytest.raises(InputError, match=r"b\.png: cannot be written"):
+        write_whole(folder / "b.png", b"other")
+    (folder / ".c.png.part").symlink_to(tmp_path / "made")
+    with pytest.raises(InputError, match=r"c\.png: cannot be written"):
+        write_whole(folder / "c.png", b"other")
+    assert outside.read_bytes() == b"mine"
+    assert not (tmp_path / "made").exists()
+
+
 def test_of_many_who_write_one_file_each_writes_all_of_it(tmp_path: Path) -> None:
     contents = [bytes([number]) * 200_000 for number in range(40)]
     seen = []

@@ -22,6 +22,7 @@ def datalist(folder: Path, **changes: Any) -> Path:
     return file
 
 
+@pytest.mark.promise("No name or path of a datalist leads out of its data set")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -63,6 +64,7 @@ def test_json_that_is_none_of_ours(tmp_path: Path, content: bytes) -> None:
         read_json(file, "mend it")
 
 
+@pytest.mark.promise("An expression in a datalist is not evaluated")
 def test_an_expression_in_a_datalist_stays_a_text(tmp_path: Path) -> None:
     proof = tmp_path / "proof"
     expression = f"$open({str(proof)!r}, 'w')"

@@ -88,6 +88,7 @@ def refused(file: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.promise("A header that claims 60000 x 60000 pixels is refused before memory is taken for them")
 @pytest.mark.parametrize("name", FILES)
 def test_too_many_pixels_in_a_header(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(FILES[name])
@@ -96,6 +97,7 @@ def test_too_many_pixels_in_a_header(tmp_path: Path, name: str) -> None:
     assert "pixels in its header" in line
 
 
+@pytest.mark.promise("A JPEG or JPEG 2000 stream that claims more than the DICOM header around it is refused")
 @pytest.mark.parametrize(
     ("syntax", "data"),
     [(uid.JPEGBaseline8Bit, jpeg(SIDE)), (uid.JPEG2000Lossless, jpeg_2000(SIDE))],
@@ -111,6 +113,7 @@ def test_a_dicom_header_that_claims_more_than_a_mammogram(tmp_path: Path) -> Non
     assert "found 60000 x 60000 pixels" in refused(tmp_path / "a.dcm")
 
 
+@pytest.mark.promise("A deflated DICOM file that would fill the memory is refused")
 def test_a_dicom_file_that_inflates_without_end(tmp_path: Path) -> None:
     zeros = bytes(1 << 20)
     dataset = dicom(uid.DeflatedExplicitVRLittleEndian, b"ab")
@@ -131,6 +134,7 @@ def test_the_sizes_in_coded_frames() -> None:
     assert MOST_PIXELS > 5295 * 6931 * 2
 
 
+@pytest.mark.promise("The header of a MetaImage cannot name other files as its pixels")
 @pytest.mark.parametrize("other", ["../secret.raw", "/etc/hostname", "LIST"])
 def test_the_pixels_of_a_meta_image_lie_nowhere_else(tmp_path: Path, other: str) -> None:
     (tmp_path / "secret.raw").write_bytes(bytes(16))

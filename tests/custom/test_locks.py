@@ -18,11 +18,12 @@ from pathlib import Path
 from custom.locks import hold
 hold(Path(sys.argv[1]))
 os.fork()  # as a worker of the process, which lives on for some seconds when that one is killed
-print("held", flush=True)
+os.write(1, b"held\\n")  # at once: two processes write it
 time.sleep(20)
 """
 
 
+@pytest.mark.promise("A folder is written by one process at a time, until that ends, however it ends")
 def test_a_folder_is_held_by_one_process_until_that_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     other = subprocess.Popen(

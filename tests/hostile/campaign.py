@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import queue
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.hostile.seeds import ROOT, Seed
 
-# One small file; a child that starts needs some for its imports.
+# Of computing, for one small file; a child that starts needs some for its imports.
 SECONDS, SECONDS_TO_START = 20, 120
+# On the clock, of one that computes nothing, or has to share the machine.
+LONGEST_WAIT = 300
 GOOD = ("read", "refused")
 
 
@@ -55,9 +60,8 @@ class _Child:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{index} {number}\n")
         self.process.stdin.flush()
-        try:
-            line = self.answers.get(timeout=SECONDS_TO_START if self.fresh else SECONDS)
-        except queue.Empty:
+        line = self._wait(SECONDS_TO_START if self.fresh else SECONDS)
+        if line is None:
             self.close()
             return {"result": "hang", "damage": "", "told": ""}
         self.fresh = False
@@ -67,6 +71,15 @@ class _Child:
             return {"result": "crash", "damage": "", "told": f"code {code}: {self.log.read_text()[-2000:]}"}
         answer: dict[str, str] = json.loads(line)
         return answer
+
+    def _wait(self, seconds: float) -> str | None:
+        """The answer; None where it has computed for so long, or is not heard of."""
+        assert self.process is not None
+        begun, begun_at = _computed(self.process.pid), time.monotonic()
+        while time.monotonic() - begun_at < LONGEST_WAIT and _computed(self.process.pid) - begun < seconds:
+            with suppress(queue.Empty):
+                return self.answers.get(timeout=1)
+        return None
 
     def _start(self) -> None:
         self.process = subprocess.Popen(
@@ -88,6 +101,12 @@ class _Child:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+def _computed(process: int) -> float:
+    """Seconds that a process, which has not been waited for, has computed."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def run(seeds: Sequence[Seed], inputs: Iterable[tuple[int, int]], folder: Path, children: int = 2) -> Campaign:

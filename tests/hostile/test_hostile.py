@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import campaign
-from tests.hostile.campaign import Campaign
+from tests.hostile.campaign import SECONDS, Campaign
 from tests.hostile.entries import ENTRIES
 from tests.hostile.seeds import Seed, make_seeds
 from tests.hostile.worker import MOST_MEMORY, WHOLE
@@ -16,8 +16,8 @@ from tests.reliability import write_counts
 # A report takes seconds.
 SLOW = ("training.json of a report", "summary.json", "lesions.csv", "calibration.csv")
 PROMISE = (
-    "A damaged or hostile {} is read or refused in one line that names the file: no other error, no hang, no crash, "
-    f"less than {MOST_MEMORY >> 20} MiB more memory, nothing written outside the output folder"
+    "{}, damaged or hostile: read or refused, "
+    f"with at most {SECONDS} s of computing and {MOST_MEMORY >> 20} MiB more memory; nothing outside the output folder"
 )
 
 

@@ -17,6 +17,7 @@ from scripts.prepare.table import read_table
 PLIST = b'<?xml version="1.0"?>%s<plist version="1.0"><dict><key>Images</key><string>%s</string></dict></plist>'
 
 
+@pytest.mark.promise("No cell of a table makes a file outside the prepared data set")
 @pytest.mark.parametrize("cell", ["../../escaped", "/tmp/escaped", "..", "a/b", "a\\b", "a\0b"])
 def test_a_lesion_that_is_called_after_another_folder(tmp_path: Path, cell: str) -> None:
     table = write_manifest(tmp_path / "raw", patients=1)
@@ -47,6 +48,7 @@ def test_cells_beyond_the_heading(tmp_path: Path) -> None:
     assert read_table(b"image\na,b,c\n", tmp_path / "a.csv", ("image",)) == [{"image": "a"}]
 
 
+@pytest.mark.promise("Neither entities nor files that an XML file names are resolved")
 def test_neither_entities_nor_files_are_resolved(tmp_path: Path) -> None:
     laughs = b"".join(
         b'<!ENTITY e%d "%s">' % (level, b"&e%d;" % (level - 1) * 10 if level else b"ha") for level in range(20)

@@ -126,6 +126,9 @@ def check_usable(dataset: Path, mammogram: RawMammogram, rows: dict[str, dict[st
             assert np.corrcoef(values.ravel(), mammogram.image.ravel())[0, 1] > 0.99
 
 
+@pytest.mark.promise(
+    "CBIS-DDSM: in each layout each known defect of a download is paired, repaired or quarantined with its reason"
+)
 @pytest.mark.parametrize("variant", [*PATHS, "mixed"])
 def test_every_defect_in_every_layout(tmp_path: Path, scheduler: str, variant: str):
     source = raw_tree(tmp_path / "raw", variant=variant, defects="all")

@@ -109,6 +109,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.promise("INbreast: each known defect of a download is paired, repaired or quarantined with its reason")
 def test_every_defect_has_its_status_and_reason(prepare: Callable[..., Path], capsys: pytest.CaptureFixture):
     assert set(EXPECTED) == set(DEFECTS)
     sides, views, densities = ("LEFT", "RIGHT"), ("CC", "MLO"), "1234"

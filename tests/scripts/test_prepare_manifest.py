@@ -15,8 +15,10 @@ from monai.data import load_decathlon_datalist
 
 from custom.data import read_datalist
 from custom.errors import InputError
+from custom.files import write_if_changed
 from custom.reader import read_mask
-from scripts.prepare.manifest import REQUIRED, mammogram_names, prepare_manifest
+from scripts.prepare import manifest, output
+from scripts.prepare.manifest import REQUIRED, mammogram_names, pair, prepare_manifest
 from scripts.prepare.table import read_table
 
 
@@ -95,6 +97,7 @@ def test_symbolic_links_where_hard_ones_are_refused(tmp_path: Path, monkeypatch:
     assert image.samefile(tmp_path / "raw" / "images" / image.name)
 
 
+@pytest.mark.promise("Own data: a mask without a pixel in the lesion's box is quarantined")
 def test_a_mask_that_has_nothing_of_its_box_is_of_another_lesion(tmp_path: Path):
     table = write_manifest(tmp_path / "raw", patients=6)
     mask = read_mask(table.parent / "masks" / "T_000_LEFT_CC.png")
@@ -180,7 +183,7 @@ def test_a_mask_of_another_pitch_is_repaired(tmp_path: Path):
     table = write_manifest(tmp_path / "raw", patients=3)
     mask = np.zeros((100, 200), np.uint8)
     mask[20:40, 60:140] = 1  # 0 and 1 are as good as 0 and 255
-    write_png(table.parent / "images" / "T_000_LEFT_CC.png", np.zeros((150, 300), np.uint8))
+    write_png(table.parent / "images" / "T_000_LEFT_CC.png", np.tile(np.arange(150, dtype=np.uint8)[:, None], 300))
     write_png(table.parent / "masks" / "T_000_LEFT_CC.png", mask)
     prepare_manifest(str(table), str(tmp_path / "out"))
     row = audit(tmp_path / "out")["T_000_LEFT_CC_1"]
@@ -253,6 +256,57 @@ def test_datalists_that_are_no_longer_made_go(tmp_path: Path):
     change(table, lambda rows: rows.__delitem__(slice(8, None)))  # four patients are too few for five folds
     prepare_manifest(str(table), str(tmp_path / "out"))
     assert {file.stem for file in (tmp_path / "out" / "datalists").iterdir()} == {"paper", "patient"}
+
+
+@pytest.mark.promise("A preparation from changed input that is interrupted leaves no datalists of the earlier one")
+def test_datalists_are_of_the_masks_that_lie_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    table, out = write_manifest(tmp_path / "raw", patients=6), tmp_path / "out"
+    prepare_manifest(str(table), str(out))
+    before = snapshot(out)
+    mask = table.parent / "masks" / "T_003_LEFT_CC.png"
+    write_png(mask, np.roll(read_mask(mask), 1, axis=0) * np.uint8(255))
+
+    def interrupt(image: str, *others: object):
+        if image == "images/T_005_LEFT_CC.png":
+            raise KeyboardInterrupt
+        return pair(image, *others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest, "pair", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_manifest(str(table), str(out))
+    after = snapshot(out)
+    assert after["masks/T_003_LEFT_CC_1.png"] != before["masks/T_003_LEFT_CC_1.png"]
+    assert not list((out / "datalists").iterdir())
+    prepare_manifest(str(table), str(out))
+    assert snapshot(out).keys() == before.keys()
+
+
+@pytest.mark.parametrize("changed", ["nothing", "density"])
+def test_an_interruption_between_two_datalists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str):
+    table, out = write_manifest(tmp_path / "raw", patients=6), tmp_path / "out"
+    prepare_manifest(str(table), str(out))
+    before = snapshot(out)
+    if changed == "density":
+        change(table, lambda rows: [row.update(density="3") for row in rows])
+    written = []
+
+    def interrupt(file: Path, content: bytes) -> None:
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(file)
+        write_if_changed(file, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "write_if_changed", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_manifest(str(table), str(out))
+    left = {name: state for name, state in snapshot(out).items() if name.startswith("datalists")}
+    if changed == "nothing":
+        assert snapshot(out) == before
+    else:
+        assert len(left) == 2
+        assert not any(state == before[name] for name, state in left.items())
 
 
 def test_what_is_not_known_is_no_path_to_monai(tmp_path: Path):

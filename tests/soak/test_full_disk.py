@@ -96,7 +96,7 @@ def check_refused(code: int, said: str) -> None:
 def count(case: str) -> None:
     _told[case] = _told.get(case, 0) + 1
     write_count(
-        "tests/soak/test_full_disk.py::full_disk",
+        "tests/soak/test_full_disk.py",
         "On a full disk, a read-only one and below a file in place of a folder each verb ends with one line and exit "
         "code 2, all earlier files stay as they were, none is half-written, and once there is room the same command "
         "ends well",

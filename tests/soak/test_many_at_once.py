@@ -47,8 +47,8 @@ def both(first: list[str], second: list[str], place: Path) -> list[int]:
 )
 @pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.soak)])
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_the_same_twice(make: Callable[[Path, Path], Work], times: int, dataset: Path, tmp_path: Path) -> None:
-    work = make(dataset, tmp_path)
+def test_the_same_twice(make: Callable[..., Work], times: int, dataset: Path, tmp_path: Path) -> None:
+    work = make(dataset, tmp_path, small=times == 1)
     whole = tmp_path / "whole" / "out"
     code, said = run(work.arguments(whole), tmp_path / "whole.log")
     assert code == 0, said[-3000:]
@@ -60,9 +60,9 @@ def test_the_same_twice(make: Callable[[Path, Path], Work], times: int, dataset:
         work.compare(place / "out", whole)
         work.look(place / "out", whole)
     write_count(
-        f"tests/soak/test_many_at_once.py::twice_{make.__name__}",
-        f"{make.__name__.replace('_', ' ')}: two that begin together in the same folder: one is refused in one line, "
-        "or both are right",
+        f"tests/soak/test_many_at_once.py::test_the_same_twice[{make.__name__}]",
+        f"{make.__name__.replace('_', ' ').capitalize()}: of two that begin together in the same folder one is "
+        "refused, or both are right",
         times,
         f"passed: {refused} refused, {times - refused} times both went well",
     )
@@ -82,7 +82,7 @@ def test_two_trainings_fill_one_cache(dataset: Path, tmp_path: Path) -> None:
 def test_one_run_is_not_gone_on_with_twice(dataset: Path, tmp_path: Path) -> None:
     work = test_killed.training(dataset, tmp_path)
     folder = tmp_path / "out"
-    for epochs in (1, 3):
+    for epochs in (1, 2):
         arguments = [*work.arguments(folder), "--epochs", str(epochs)]
         if epochs == 1:
             code, said = run(arguments, tmp_path / "first.log")

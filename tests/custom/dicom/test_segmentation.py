@@ -144,6 +144,10 @@ def test_a_repetition_keeps_the_uids_and_leaves_the_file_alone(tmp_path: Path) -
     assert uids([replace(one[0], box=(10.0, 20.0, 30.0, 41.0))])[-1] != first[-1]
 
 
+@pytest.mark.promise(
+    "SEG and SR hold of the planted attributes those that DICOM requires, listed in predict.md, and the "
+    "reference to the image, and no others"
+)
 def test_of_a_patient_only_what_the_standard_requires_is_carried_over(tmp_path: Path) -> None:
     source = write_mammogram(tmp_path / "source.dcm", mass(), PatientBirthDate="19501224", StudyID="17")
     plant(source, kept=CARRIED)

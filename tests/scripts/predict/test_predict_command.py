@@ -347,6 +347,9 @@ def test_nothing_half_written_stays(run: Path, tmp_path: Path, monkeypatch: pyte
     assert refused(**given).startswith(f"{tmp_path / 'out' / 'a'}: cannot be written")
 
 
+@pytest.mark.promise(
+    "Of a DICOM mammogram no planted attribute reaches the mask, probability, picture, JSON or CSV of a prediction"
+)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_no_identifying_attribute_reaches_what_is_not_dicom(run: Path, tmp_path: Path):
     file = write_image(tmp_path / "a.dcm", mass(30, 60))
