@@ -70,8 +70,8 @@ def test_chain(benchmark: Any, mammogram: tuple[Path, list[int]]) -> None:
         "pydicom, scipy, scikit-image",
         "25 times faster",
         f"{found} faster",
-        f"{statistics.median(benchmark.stats.stats.data):.2f} s. What needs the whole frame stays: reading, turning and "
-        "scaling it, its noise and its range; the filters themselves see what the crop needs",
+        f"{statistics.median(benchmark.stats.stats.data):.2f} s. What needs the whole frame stays: reading, turning, "
+        "scaling, its noise and its range; the filters themselves see what the crop needs",
     )
     _, before, most, *_ = in_process("tests.benchmarks.chain", str(file), json.dumps(box), "3")
     benchmark.extra_info["note"] += f"; peak memory {(most - before) / FRAME_BYTES:.1f} frames of float32 (reach: 6)"

@@ -123,7 +123,7 @@ def test_epoch_through_the_bundle(
         f"{share(Ratio(statistics.median(counted), min(counted), max(counted)))} more",
         f"{what}, batches of {batch}, {len(items)} lesions; with all handlers and metrics of the training, without a "
         f"validation, and {parser['num_workers']} worker processes for the data on the same cores. What does not grow "
-        "with the step: a few ms for the data and the metrics of a lesion; and with each epoch the start of the workers "
+        "with the step: a few ms for the data and the metrics of a lesion; and with each epoch the workers' start "
         "and the checkpoint",
     )
 
