@@ -25,7 +25,7 @@ class Observer:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
 
     def see(self, engine: Engine) -> None:
-        self.lesions += [item["lesion_id"] for item in engine.state.batch]
+        self.lesions += engine.state.batch["lesion_id"]
 
     def write(self, engine: Engine) -> None:
         state = {
