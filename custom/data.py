@@ -238,7 +238,17 @@ class LesionDataset(PersistentDataset):
             track_meta=track_meta,
         )
         self.seed = seed
-        self.epoch = 0
+        # Shared with the workers of a data loader, which live longer than an epoch.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def epoch(self) -> int:
+        """Of the training, from 1 on; workers see it change."""
+        return int(self._epoch)
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch.fill_(epoch)
 
     def _transform(self, index: int) -> Any:
         state = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1)

@@ -312,6 +312,24 @@ def test_seeds_share_no_random_numbers(dataset: Path):
     assert orders(2) == orders(2)
 
 
+def test_workers_that_live_through_a_training_give_what_one_process_gives(dataset: Path):
+    def images(num_workers: int) -> list[torch.Tensor]:
+        parser = ConfigParser()
+        parser.read_config(TRAIN)
+        settings = {"dataset_dir": str(dataset), "cache_dir": None, "image_size": [32, 32], "box_jitter": 0.2}
+        parser.update({**settings, "num_workers": num_workers})
+        loader = parser.get_parsed_content("train#dataloader")
+        handler = SeedEpochs(0, loader)
+        found = []
+        for epoch in (1, 2, 3):
+            handler(SimpleNamespace(state=SimpleNamespace(epoch=epoch)))
+            found += [batch["image"] for batch in loader]
+        return found
+
+    for one, other in zip(images(0), images(2), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("left", [0, 0.5])
 def test_a_cached_lesion_that_was_cut_off_is_made_again(dataset: Path, tmp_path: Path, left: float):
     parser = ConfigParser()

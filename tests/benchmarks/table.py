@@ -1,8 +1,8 @@
-"""Turns the record of a run of pytest-benchmark into the table of `bundle/docs/benchmarks.md`.
+"""Turns records of pytest-benchmark into the table of `bundle/docs/benchmarks.md`.
 
-    python -m tests.benchmarks.table RECORD DOCUMENT
+    python -m tests.benchmarks.table RECORD [RECORD ...] DOCUMENT
 
-Every benchmark of the record has put its row there by `note_row`.
+Every benchmark of a record has put its row there by `note_row`; one that was run again has that of the last record.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ Machine: {machine}. {date}.
 """
 
 
-def main(record: str, document: str) -> None:
-    """Write the document."""
-    content = json.loads(Path(record).read_text())
+def main(*files: str) -> None:
+    """Write the document, the last of `files`, from the records."""
+    *contents, content = (json.loads(Path(record).read_text()) for record in files[:-1])
     cpu = content["machine_info"]["cpu"]
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     cores = len(os.sched_getaffinity(0))
     machine = f"{cpu['brand_raw']}, {cores} cores, {gpu}, PyTorch {torch.__version__.partition('+')[0]}"
-    rows = [benchmark["extra_info"] for benchmark in content["benchmarks"]]
+    found = {one["fullname"]: one["extra_info"] for record in (*contents, content) for one in record["benchmarks"]}
+    rows = found.values()
     lines = [TITLES, ["---"] * len(TITLES), *([row[column] for column in COLUMNS] for row in rows)]
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     heading = INTRODUCTION.format(machine=machine, date=content["datetime"][:10])
-    Path(document).write_text(f"{heading}{table}")
+    Path(files[-1]).write_text(f"{heading}{table}")
 
 
 if __name__ == "__main__":
