@@ -25,6 +25,8 @@ _CHORDS_AT_ONCE = 512
 _MOST_CORNERS = 2000
 # The perpendicular is sought among lines, and measured along them, in steps of this many pixels.
 _STEP = 0.25
+# Of a point to the middle between two grid points, in pixels; less is rounding.
+_TIE = 1e-9
 # Of the Gaussian that smooths the steps of an outline before its length is taken, in pixels.
 _SMOOTHING = 1.0
 
@@ -64,8 +66,10 @@ def measure(mask: np.ndarray, probability: np.ndarray, spacing: Spacing | None =
     shape = mask[columns[0] : columns[-1] + 1, rows[0] : rows[-1] + 1]
     pixel = np.ones(2) if spacing is None else np.array([spacing.column, spacing.row])
     filled = ndimage.binary_fill_holes(shape)
-    longest = _longest_of_pieces(filled, pixel)
-    perpendicular = _longest_perpendicular(filled, longest, pixel)
+    # Of two equal lines the same one is found whatever the spacing, which then only rounds.
+    relative = pixel / pixel.min()
+    longest = _longest_of_pieces(filled, relative)
+    perpendicular = _longest_perpendicular(filled, longest, relative)
     inside = probability[mask].astype(np.float64)
     known = spacing is not None
     return Measurements(
@@ -127,8 +131,10 @@ def _corners(filled: np.ndarray) -> np.ndarray:
 
 def _stay_within(touched: np.ndarray, begin: np.ndarray, end: np.ndarray, steps: np.ndarray) -> np.ndarray:
     points = begin[:, None] + steps[:, None] * (end - begin)[:, None]
-    x, y = np.floor(points + 0.5).astype(int).transpose(2, 0, 1)
-    return touched[x, y].all(axis=1)
+    # A point between two grid points is near both, or the mask turned would be measured otherwise.
+    low, high = (np.floor(points + 0.5 + side).astype(int) for side in (-_TIE, _TIE))
+    near = [touched[x[..., 0], y[..., 1]] for x in (low, high) for y in (low, high)]
+    return np.logical_or.reduce(near).all(axis=1)
 
 
 def _longest_perpendicular(filled: np.ndarray, longest: np.ndarray, pixel: np.ndarray) -> np.ndarray:

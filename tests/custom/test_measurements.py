@@ -160,8 +160,10 @@ def test_mm_grow_with_the_spacing_and_pixels_do_not(mask: np.ndarray, factor: in
 
 @settings(max_examples=50)
 @given(masks)
-def test_a_mask_of_twice_as_many_pixels_is_twice_as_long(mask: np.ndarray):
+def test_a_mask_of_twice_as_many_pixels_is_at_most_twice_as_long(mask: np.ndarray):
     found, doubled = measured(mask), measured(mask.repeat(2, axis=0).repeat(2, axis=1))
     assert doubled.area == 4 * found.area
-    # A line may leave the outline by less than a pixel, of whatever size.
-    assert doubled.longest_diameter == pytest.approx(2 * found.longest_diameter, abs=4)
+    # A line may leave the outline by less than a pixel, so that it may cut a corner of the coarser mask alone.
+    assert doubled.longest_diameter <= 2 * found.longest_diameter + 1e-9
+    if mask.all():
+        assert doubled.longest_diameter == pytest.approx(2 * found.longest_diameter)
