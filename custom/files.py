@@ -47,6 +47,11 @@ def write_if_changed(file: Path, content: bytes, before: Callable[[], None] | No
     write_whole(file, content)
 
 
+def as_json(content: Mapping[str, Any]) -> bytes:
+    """The text of a JSON file, as people like to read it."""
+    return (json.dumps(content, indent=4) + "\n").encode()
+
+
 def write_whole(file: Path, content: bytes | memoryview) -> None:
     """Replace `file` by `content` in one step; makes its folder.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from itertools import count
@@ -17,7 +16,7 @@ from typing_extensions import TypedDict
 
 from custom.checkpoints import read_checkpoint
 from custom.errors import InputError, reason
-from custom.files import check_json, read_json, write_if_changed
+from custom.files import as_json, check_json, read_json, write_if_changed
 from custom.locks import hold
 from custom.processes import once
 from custom.settings import CommandLine
@@ -274,11 +273,7 @@ def _merged(config_files: list[str], overrides: dict[str, Any]) -> ConfigParser:
 
 def _write_args(file: Path, run_id: str, config_files: list[str], values: dict[str, Any]) -> None:
     content = {"run_id": run_id, "config_file": config_files, **values}
-    write_if_changed(file, _as_text(content))
-
-
-def _as_text(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=4) + "\n").encode()
+    write_if_changed(file, as_json(content))
 
 
 def _go_on(folder: Path, kept: dict[str, Any]) -> None:
@@ -298,4 +293,4 @@ def _go_on(folder: Path, kept: dict[str, Any]) -> None:
         changed = {name: kept[name] for name in _FREE_ON_RESUME & content.keys()}
         if file.name == "inference.json":
             del changed["output_dir"]  # there it is the folder of the masks
-        write_if_changed(file, _as_text(content | changed))
+        write_if_changed(file, as_json(content | changed))

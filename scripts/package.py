@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from custom.errors import InputError
-from custom.files import write_if_changed
+from custom.files import as_json, write_if_changed
 from custom.runs import MODEL
-from scripts.predict.predictor import BUNDLE, METADATA, Recipe, load_network, read_recipe
+from scripts.predict.predictor import BUNDLE, METADATA, Recipe, load_network, metadata_naming, read_recipe
 
 CUSTOM = BUNDLE.parent / "custom"
 # Beside the settings, all that decides on what the network is given.
@@ -59,14 +59,13 @@ def bundle_files(recipe: Recipe) -> dict[str, bytes]:
     for name in ("inference", "train"):
         config = _read(BUNDLE / "configs" / f"{name}.json")
         config |= {key: value for key, value in recipe.settings.items() if key in config}
-        configs[f"configs/{name}.json"] = _written(config)
+        configs[f"configs/{name}.json"] = as_json(config)
         if name == "inference" and any(recipe.config.get(part) != config[part] for part in _DECIDING):
             raise InputError(
                 f"{recipe.model}: its run's inference config prepares an image otherwise than {BUNDLE / 'configs'}"
                 "/inference.json, expected the same; package it with the version of the bundle that trained it"
             )
-    weights = {"file": f"models/{MODEL}", "sha256": recipe.model_sha256}
-    configs["configs/metadata.json"] = _written(_read(METADATA) | {"weights": weights})
+    configs["configs/metadata.json"] = as_json(metadata_naming(recipe.model_sha256))
     documents = {f"docs/{file.name}": file.read_bytes() for file in (BUNDLE / "docs").iterdir()}
     code = {file.relative_to(CUSTOM.parent).as_posix(): file.read_bytes() for file in CUSTOM.rglob("*.py")}
     return {
@@ -94,10 +93,6 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def _at_home(config: bytes) -> bytes:
     """The config where `custom` lies in the bundle, and not beside it."""
     return config.replace(b"os.path.join(@bundle_root, '..')", b"@bundle_root")
-
-
-def _written(config: dict[str, Any]) -> bytes:
-    return (json.dumps(config, indent=4, ensure_ascii=False) + "\n").encode()
 
 
 def _read(file: Path) -> dict[str, Any]:

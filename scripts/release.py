@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 import torch
 
 from custom.checkpoints import read_checkpoint, write_checkpoint
 from custom.errors import InputError
-from custom.files import write_if_changed
-from scripts.predict.predictor import METADATA, RELEASED, bundled_config, given_settings, load_network, read_recipe
+from custom.files import as_json, write_if_changed
+from scripts.predict.predictor import (
+    METADATA,
+    RELEASED,
+    bundled_config,
+    given_settings,
+    load_network,
+    metadata_naming,
+    read_recipe,
+)
 
 
 def release(run_dir: str) -> None:
@@ -36,10 +43,6 @@ def release(run_dir: str) -> None:
     weights = read_checkpoint(recipe.model)
     halves = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
     write_checkpoint(RELEASED, halves)
-    metadata = json.loads(METADATA.read_text())
-    metadata["weights"] = {
-        "file": f"models/{RELEASED.name}",
-        "sha256": hashlib.sha256(RELEASED.read_bytes()).hexdigest(),
-    }
-    write_if_changed(METADATA, (json.dumps(metadata, indent=4, ensure_ascii=False) + "\n").encode())
-    print(f"{RELEASED}\nsha256 {metadata['weights']['sha256']}")
+    sha256 = hashlib.sha256(RELEASED.read_bytes()).hexdigest()
+    write_if_changed(METADATA, as_json(metadata_naming(sha256)))
+    print(f"{RELEASED}\nsha256 {sha256}")

@@ -221,6 +221,8 @@ def test_every_switch_is_checked():
             "augmentations",
             "strong_augmentations",
             "box_displacement",
+            "in_channels",
+            "normalisation",
             "validated_network",
             "handlers",
         }

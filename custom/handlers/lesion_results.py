@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from ignite.engine import Engine, Events
 
 from custom.errors import InputError, reason
-from custom.files import read_bytes, remove, write_csv, write_if_changed, write_mask
+from custom.files import as_json, read_bytes, remove, write_csv, write_if_changed, write_mask
 from custom.metrics import lesion_scores
 from custom.reader import read_mask
 from custom.summary import summarise
@@ -136,7 +135,7 @@ class LesionTable:
     def write(self, engine: Engine) -> None:
         write_csv(self.output_dir / "lesions.csv", self.rows)
         summary = {**self.about, **summarise(self.rows, self.samples, self.confidence, self.seed)}
-        write_if_changed(self.output_dir / "summary.json", (json.dumps(summary, indent=4) + "\n").encode())
+        write_if_changed(self.output_dir / "summary.json", as_json(summary))
         _tell(summary, self.output_dir)
 
 

@@ -11,7 +11,7 @@ from custom.transforms.crop import (
     lesion_window,
     mask_box,
 )
-from custom.transforms.frames import FrameFilter, FrameFilters, MeasureFramed
+from custom.transforms.frames import FrameFilter, FrameFilterd, FrameFilters, MeasureFramed
 from custom.transforms.scale import ScaleFrame, ScaleFramed
 from custom.transforms.wiener import WienerFilter, WienerFilterd
 
@@ -22,6 +22,7 @@ __all__ = [
     "CropLesion",
     "CropLesiond",
     "FrameFilter",
+    "FrameFilterd",
     "FrameFilters",
     "MeasureFramed",
     "RandCropLesiond",

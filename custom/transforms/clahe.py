@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import cv2
 import numpy as np
 import torch
-from monai.config import KeysCollection, NdarrayOrTensor
-from monai.transforms import MapTransform
+from monai.config import KeysCollection
 from monai.utils import TransformBackends, ensure_tuple
 from torch.nn.functional import grid_sample
 
 from custom.errors import InputError
-from custom.transforms.frames import Frame, FrameFilter, Measured, Ranges
+from custom.transforms.frames import Frame, FrameFilter, FrameFilterd, Measured, Ranges
 
 _BINS = 256
 # Grey levels of 8-bit steps, far below the 1/257 that separates two levels of a 16-bit image.
@@ -180,7 +179,7 @@ def _clip(counts: torch.Tensor, limit: int) -> torch.Tensor:
     return counts.clamp(max=limit) + excess // _BINS + gets_one_more
 
 
-class CLAHEd(MapTransform):
+class CLAHEd(FrameFilterd):
     """Dictionary-based wrapper of :py:class:`CLAHE`.
 
     Args:
@@ -191,8 +190,6 @@ class CLAHEd(MapTransform):
         allow_missing_keys: don't raise exception if key is missing.
     """
 
-    backend = CLAHE.backend
-
     def __init__(
         self,
         keys: KeysCollection,
@@ -200,11 +197,4 @@ class CLAHEd(MapTransform):
         tiles: Sequence[int] = (8, 8),
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.converter = CLAHE(clip_limit, tiles)
-
-    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.converter(d[key])
-        return d
+        super().__init__(keys, CLAHE(clip_limit, tiles), allow_missing_keys)

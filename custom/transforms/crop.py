@@ -142,7 +142,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         box_key: the box itself, 4 numbers; set either this or `mask_key`.
         filters: for a key, the filters of the whole image, of which only the cut is made. What they have to know of the
             whole comes from `MeasureFramed`, or is found on every call. None to leave the image as it is.
-        box_channel: the image that gets one more channel, 1 inside the box and 0 outside; None for no such channel.
+        box_channel: whether the first of the keys gets one more channel, 1 inside the box and 0 outside.
         allow_missing_keys: don't raise an exception if a key is missing.
 
     Raises:
@@ -161,7 +161,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         mask_key: str | None = None,
         box_key: str | None = None,
         filters: Mapping[Hashable, FrameFilters | None] | None = None,
-        box_channel: str | None = None,
+        box_channel: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
@@ -179,7 +179,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         box = self.find_box(d)
         for key in self.key_iterator(d):
             d[key] = self.cropper(d[key], box, self.filters.get(key))
-            if key == self.box_channel:
+            if self.box_channel and key == self.keys[0]:
                 d[key] = torch.cat([d[key], self._box_channel(d[key], box)])
         d[self.box_key or "box"] = box
         return d
@@ -272,7 +272,7 @@ class RandCropLesiond(Randomizable, CropLesiond):
         square: bool = True,
         displacement: float = 0.1,
         scale: float = 0.1,
-        box_channel: str | None = None,
+        box_channel: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, margin, square, mask_key, box_channel=box_channel, allow_missing_keys=allow_missing_keys)
@@ -314,7 +314,7 @@ class CropDisplacedLesiond(CropLesiond):
         displacement: float = 0.1,
         scale: float = 0.1,
         filters: Mapping[Hashable, FrameFilters | None] | None = None,
-        box_channel: str | None = None,
+        box_channel: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(

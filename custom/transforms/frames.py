@@ -153,6 +153,28 @@ def _ranges(values: torch.Tensor) -> Ranges:
     return [(float(low), float(high)) for low, high in (channel.aminmax() for channel in values)]
 
 
+class FrameFilterd(MapTransform):
+    """Dictionary-based wrapper of any :py:class:`FrameFilter`.
+
+    Args:
+        keys: keys of the corresponding items to be transformed.
+            See also: :py:class:`monai.transforms.compose.MapTransform`
+        filter: of the whole frame.
+        allow_missing_keys: don't raise exception if key is missing.
+    """
+
+    def __init__(self, keys: KeysCollection, filter: FrameFilter, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.filter = filter
+        self.backend = filter.backend
+
+    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.filter(d[key])
+        return d
+
+
 class MeasureFramed(MapTransform):
     """Find out what filters have to know of the whole frame, and put it into the image's metadata.
 

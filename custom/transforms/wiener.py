@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -15,12 +15,11 @@ import numpy as np
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.data.meta_obj import get_track_meta
-from monai.transforms import MapTransform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor, ensure_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
 from custom.errors import InputError
-from custom.transforms.frames import Frame, FrameFilter, Image, Ranges
+from custom.transforms.frames import Frame, FrameFilter, FrameFilterd, Image, Ranges
 
 _BORDER_TYPES = {"reflect": cv2.BORDER_REFLECT_101, "zeros": cv2.BORDER_CONSTANT}
 # So many pixels that what is computed of them stays in the cache of a core.
@@ -399,7 +398,7 @@ def _corner(memory: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return memory[: shape[0], : shape[1]]
 
 
-class WienerFilterd(MapTransform):
+class WienerFilterd(FrameFilterd):
     """Dictionary-based wrapper of :py:class:`WienerFilter`.
 
     Args:
@@ -411,8 +410,6 @@ class WienerFilterd(MapTransform):
         allow_missing_keys: don't raise exception if key is missing.
     """
 
-    backend = WienerFilter.backend
-
     def __init__(
         self,
         keys: KeysCollection,
@@ -421,11 +418,4 @@ class WienerFilterd(MapTransform):
         padding: str = "reflect",
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.converter = WienerFilter(window, noise, padding)
-
-    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.converter(d[key])
-        return d
+        super().__init__(keys, WienerFilter(window, noise, padding), allow_missing_keys)

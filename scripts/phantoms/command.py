@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from custom.errors import InputError
-from custom.files import write_if_changed
+from custom.files import as_json, write_if_changed
 from custom.locks import held
 from scripts.phantoms.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.phantoms.generate import Phantom, generate_phantom
@@ -115,10 +114,10 @@ def generate(request: Request) -> Iterator[Phantom]:
 
 def _claim(folder: Path, request: Request) -> None:
     """Write the record of the request into a new folder; refuse a folder that holds anything else."""
-    record = json.dumps(asdict(request), indent=4) + "\n"
+    record = as_json(asdict(request))
     path = folder / PHANTOMS
     try:
-        found = path.read_text() if path.is_file() else None
+        found = path.read_bytes() if path.is_file() else None
         occupied = found is None and folder.exists() and any(folder.iterdir())
     except OSError as error:
         raise InputError(f"{folder}: cannot be used as a folder ({error.strerror}); name another one") from error
@@ -128,7 +127,7 @@ def _claim(folder: Path, request: Request) -> None:
         raise InputError(
             f"{path}: holds phantoms of other settings; repeat those settings or name another --output_dir"
         )
-    write_if_changed(path, record.encode())
+    write_if_changed(path, record)
 
 
 def _integer(name: str, value: object, least: int, most: int) -> int:

@@ -27,7 +27,7 @@ from custom.dicom.algorithm import Algorithm
 from custom.dicom.report import write_report
 from custom.dicom.segmentation import write_segmentation
 from custom.errors import InputError, unwritable
-from custom.files import read_json, write_if_changed, write_mask
+from custom.files import as_json, read_json, write_if_changed, write_mask
 from custom.findings import Finding
 from custom.locks import held
 from custom.outlines import BOX_COLOUR, draw_in_frame, draw_outlines, scaled
@@ -90,7 +90,7 @@ def write_findings(
                 "made_from": made_from[finding.name],
                 "files": names[finding.name],
             }
-            write_if_changed(_json(unfinished, finding.name), (json.dumps(content, indent=4) + "\n").encode())
+            write_if_changed(_json(unfinished, finding.name), as_json(content))
         _clear(folder, names)
         last = {f"{name}.json" for name in names}
         for name in sorted({*chain(*names.values())}, key=lambda name: (name in last, name)):

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 from monai.bundle import ConfigParser
+from monai.inferers import Inferer
 from monai.transforms import Compose, Invertd, LoadImaged
 from torch import nn
 
 from custom.checkpoints import load_weights, read_checkpoint
 from custom.errors import InputError, find_input_error, reason
 from custom.findings import Finding
+from custom.inferers import CropInferer
 from custom.measurements import measure
 from custom.reader import is_dicom
 from custom.runs import MODEL, OF_THE_MACHINE, check_model, read_inference
@@ -88,9 +90,21 @@ def read_recipe(run_dir: str | None) -> Recipe:
         check_model(str(model))
     config["model"] = str(model)
     sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
-    if run_dir is None and sha256 != (expected := json.loads(METADATA.read_text())["weights"]["sha256"]):
+    if run_dir is None and sha256 != (expected := _released_sha256()):
         raise InputError(f"{model}: its sha256 is {sha256}, expected {expected} as {METADATA} says; restore it")
     return Recipe(config, model, sha256, given_settings(config))
+
+
+def _released_sha256() -> str:
+    weights = json.loads(METADATA.read_text()).get("weights")
+    if weights is None:
+        raise InputError(f"{METADATA}: names no weights, found {RELEASED}; release a run's, or take the file away")
+    return weights["sha256"]
+
+
+def metadata_naming(sha256: str) -> dict[str, Any]:
+    """The bundle's metadata with these weights for the released ones."""
+    return json.loads(METADATA.read_text()) | {"weights": {"file": f"models/{MODEL}", "sha256": sha256}}
 
 
 def bundled_config() -> ConfigParser:
@@ -152,7 +166,9 @@ class Predictor:
         self.device: torch.device = _built(recipe, "device")
         with _without_advice():
             self.preprocessing: Compose = _built(recipe, "preprocessing")
-        self.inferer: Callable[..., torch.Tensor] = _built(recipe, "inferer")
+        self.inferer: Inferer = _built(recipe, "inferer")
+        # The mean over the eight views, which test-time augmentation gives, agrees with itself however it is turned.
+        self._one_view = CropInferer(_built(recipe, "amp"))
         self.postprocessing: Compose = _built(recipe, "postprocessing")
         self.network = network or load_network(recipe, self.device)
         self._loading = 1 + _first(self.preprocessing, LoadImaged)
@@ -204,7 +220,9 @@ class Predictor:
         logits = [
             one
             for start in range(0, len(items), self.batch_size)
-            for one in self._infer(torch.stack([item["image"] for item in items[start : start + self.batch_size]]))
+            for one in self._infer(
+                self.inferer, torch.stack([item["image"] for item in items[start : start + self.batch_size]])
+            )
         ]
         return [self._finding(mammogram, name, item, one) for name, item, one in zip(names, items, logits, strict=True)]
 
@@ -213,22 +231,20 @@ class Predictor:
     ) -> tuple[Finding, Quality]:
         result = self.postprocessing({**item, "pred": logits})
         mask, probability = result["pred"][0].numpy() > 0, result["probability"][0].numpy().astype(np.float32)
-        plain = result["crop_probability"][0].numpy(force=True)
-        agreement = agreement_of(item["image"], plain, self.threshold, self._crop_probabilities)
+        agreement = agreement_of(item["image"], self.threshold, self._crop_probabilities)
         box: Box = item["box"]
         quality = assess(mask, probability, lesion_window(box, self.margin, self.square), self.threshold, agreement)
         measurements = measure(mask, probability, mammogram.spacing)
         reasons = tuple(SENTENCES[flag] for flag in quality.flags)
         return Finding(name, box, mask, probability, measurements, reasons), quality
 
-    def _infer(self, images: torch.Tensor) -> torch.Tensor:
+    def _infer(self, inferer: Inferer, images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return torch.as_tensor(self.inferer(_plain(images).to(self.device), self.network))
+            return torch.as_tensor(inferer(_plain(images).to(self.device), self.network))
 
     def _crop_probabilities(self, images: torch.Tensor) -> torch.Tensor:
-        return torch.stack(
-            [self.postprocessing({"pred": one}, end=self._putting_back)["pred"] for one in self._infer(images)]
-        )
+        logits = self._infer(self._one_view, images)
+        return torch.stack([self.postprocessing({"pred": one}, end=self._putting_back)["pred"] for one in logits])
 
 
 def load_network(recipe: Recipe, device: torch.device) -> nn.Module:

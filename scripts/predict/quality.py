@@ -85,7 +85,7 @@ def assess(mask: np.ndarray, probability: np.ndarray, window: Window, threshold:
     return Quality(tuple(flag for flag, is_so in found.items() if is_so), border_pixels, pieces, confidence, agreement)
 
 
-def agreement_of(crop: torch.Tensor, plain: np.ndarray, threshold: float, predict: Probabilities) -> float:
+def agreement_of(crop: torch.Tensor, threshold: float, predict: Probabilities) -> float:
     """Mean Dice of the seven other outlines of a turned and mirrored crop with the plain one, in the crop.
 
     Test-time augmentation as in Wang et al., "Aleatoric uncertainty estimation with test-time augmentation for medical
@@ -93,20 +93,17 @@ def agreement_of(crop: torch.Tensor, plain: np.ndarray, threshold: float, predic
 
     Args:
         crop: `(C, X, Y)`, as the network takes it.
-        plain: its probabilities `(X, Y)` without augmentation.
         threshold: of the probabilities.
         predict: takes `(B, C, X, Y)` and gives the probabilities, `(B, 1, X, Y)`.
 
     Returns:
         1 where all are equal, empty ones as well.
     """
-    outline = plain >= threshold
-    scores = []
+    outlines = {}
     for odd in (0, 1):  # A quarter turn may change the shape, so that not all eight fit into one batch.
         views = [view for view in VIEWS if view[0] % 2 == odd]
         batch = torch.stack([turned(crop, view) for view in views])
         for view, probability in zip(views, predict(batch), strict=True):
-            if view != VIEWS[0]:
-                other = turned_back(probability, view)[0].numpy(force=True) >= threshold
-                scores.append(dice(other, outline) if other.any() or outline.any() else 1.0)
-    return float(np.mean(scores))
+            outlines[view] = turned_back(probability, view)[0].numpy(force=True) >= threshold
+    plain = outlines.pop(VIEWS[0])
+    return float(np.mean([dice(one, plain) if one.any() or plain.any() else 1.0 for one in outlines.values()]))

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure as Drawing
 from monai.bundle import ConfigParser
 from monai.transforms import (
     Compose,
-    MapTransform,
     RandFlipd,
     Randomizable,
     RandRotate90d,
@@ -28,7 +27,7 @@ from custom.handlers.lesion_results import BOX
 from custom.transforms import (
     CLAHE,
     CropLesiond,
-    FrameFilter,
+    FrameFilterd,
     RandCropLesiond,
     RemoveArtifactsd,
     ScaleFramed,
@@ -92,7 +91,7 @@ def preprocessing_stages(run: Run) -> list[Block]:
     # A frame is large: what is shown of it is taken before the next step is done.
     frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
     # The chain filters only what the crop needs, to the same result.
-    filters = [_WholeFrame(each) for each in parser.get_parsed_content("frame_filters").filters]
+    filters = [FrameFilterd("image", each) for each in parser.get_parsed_content("frame_filters").filters]
     frames += [_of_frame(step, row) for step in Steps(steps.item).through(filters)]
     crops = [step for step in steps.through(of_crop) if _shown(step)]
     samples, random = augmented(parser, item)
@@ -169,17 +168,6 @@ def _shown(step: Step) -> bool:
     return bool(step.change.any())
 
 
-class _WholeFrame(MapTransform):
-    """A filter on the whole image."""
-
-    def __init__(self, converter: FrameFilter) -> None:
-        super().__init__("image")
-        self.converter = converter
-
-    def __call__(self, data: Item) -> Item:
-        return {**data, "image": self.converter(data["image"])}
-
-
 @dataclass(frozen=True)
 class _Stage:
     title: str
@@ -226,9 +214,9 @@ def _title(step: Step) -> str:
     match transform:
         case RemoveArtifactsd():
             return "artifacts\nremoved"
-        case _WholeFrame(converter=WienerFilter(window=window)):
+        case FrameFilterd(filter=WienerFilter(window=window)):
             return f"Wiener filter,\n{_times(window)} pixels"
-        case _WholeFrame(converter=CLAHE(clip_limit=clip_limit, tiles=tiles)):
+        case FrameFilterd(filter=CLAHE(clip_limit=clip_limit, tiles=tiles)):
             return f"CLAHE, clip {clip_limit:g},\n{_times(tiles)} tiles"
         case CropLesiond():
             return f"crop, margin {share(transform.cropper.margin, 2)},\n{_times(step.image.shape)} pixels"

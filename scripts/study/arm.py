@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from custom.errors import InputError, unwritable
-from custom.files import write_if_changed
+from custom.files import as_json, write_if_changed
 from custom.locks import lock
 from custom.runs import epochs_done
 from scripts.study.definition import slug
@@ -61,7 +60,7 @@ class Job:
         """Write the args file with which the training begins: `python -m monai.bundle run --args_file FILE`."""
         file = self.study_dir / "args" / f"{self.run_name}.json"
         given = {"run_id": "training", "config_file": self.config_files, **self.settings, "run_name": self.run_name}
-        write_if_changed(file, (json.dumps(given, indent=4) + "\n").encode())
+        write_if_changed(file, as_json(given))
         return file
 
 

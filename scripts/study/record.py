@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from custom.errors import InputError
-from custom.files import read_json, write_if_changed
+from custom.files import as_json, read_json, write_if_changed
 from custom.provenance import dataset_provenance
 from scripts.study.arm import TEST, Job
 from scripts.study.definition import CONFIGS, Study, slug
@@ -80,7 +80,7 @@ def keep_to_record(folder: Path, record: Mapping[str, Any]) -> None:
         for name in ("switches", "datasets"):
             if any(folder.glob("runs/*/last.pt")):
                 _compare(folder, name, began.get(name), record[name])
-    write_if_changed(file, (json.dumps(record, indent=4) + "\n").encode())
+    write_if_changed(file, as_json(record))
 
 
 def _compare(folder: Path, what: str, began: object, found: object) -> None:

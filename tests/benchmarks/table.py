@@ -29,16 +29,16 @@ Machine: {machine}. {date}.
 
 def main(*files: str) -> None:
     """Write the document, the last of `files`, from the records."""
-    *contents, content = (json.loads(Path(record).read_text()) for record in files[:-1])
-    cpu = content["machine_info"]["cpu"]
+    records = [json.loads(Path(record).read_text()) for record in files[:-1]]
+    cpu = records[-1]["machine_info"]["cpu"]
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     cores = len(os.sched_getaffinity(0))
     machine = f"{cpu['brand_raw']}, {cores} cores, {gpu}, PyTorch {torch.__version__.partition('+')[0]}"
-    found = {one["fullname"]: one["extra_info"] for record in (*contents, content) for one in record["benchmarks"]}
+    found = {one["fullname"]: one["extra_info"] for record in records for one in record["benchmarks"]}
     rows = found.values()
     lines = [TITLES, ["---"] * len(TITLES), *([row[column] for column in COLUMNS] for row in rows)]
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    heading = INTRODUCTION.format(machine=machine, date=content["datetime"][:10])
+    heading = INTRODUCTION.format(machine=machine, date=records[-1]["datetime"][:10])
     Path(files[-1]).write_text(f"{heading}{table}")
 
 

@@ -537,9 +537,9 @@ def test_the_box_is_a_channel_of_its_own(box: tuple[int, int, int, int], square:
     frame = np.zeros((1, COLUMNS, ROWS), np.float32)
     frame[0, box[0] : box[2], box[1] : box[3]] = 1
     for crop in (
-        CropLesiond(KEYS, square=square, mask_key="label", box_channel="image"),
-        CropDisplacedLesiond(KEYS, "label", square=square, displacement=0, scale=0, box_channel="image"),
-        random_cut(0, displacement=0, scale=0, square=square, box_channel="image"),
+        CropLesiond(KEYS, square=square, mask_key="label", box_channel=True),
+        CropDisplacedLesiond(KEYS, "label", square=square, displacement=0, scale=0, box_channel=True),
+        random_cut(0, displacement=0, scale=0, square=square, box_channel=True),
     ):
         d, window = crop(item(box) | {"lesion_id": "a"}), lesion_window(box, 0.2, square)
         np.testing.assert_array_equal(d["image"], reference_cut(np.concatenate([noise(), frame]), window))
@@ -550,7 +550,7 @@ def test_the_box_is_a_channel_of_its_own(box: tuple[int, int, int, int], square:
 
 
 def test_a_pixel_is_in_the_box_if_its_centre_is() -> None:
-    crop = CropLesiond("image", 0.0, False, box_key="box", box_channel="image")
+    crop = CropLesiond("image", 0.0, False, box_key="box", box_channel=True)
     channel = crop({"image": noise(), "box": (3.4, 2.6, 6.5, 4.5)})["image"][1]
     assert channel.tolist() == [[0, 1], [0, 1], [0, 1], [0, 0]] or channel.sum() == 3
 

@@ -88,10 +88,9 @@ def write_small_run(folder: Path, **others: Any) -> Path:
     """UNet++ with all filters on, as a training would leave it after no epoch at all."""
     settings = {"features": [4, 4, 8, 8, 16, 4], "wiener": True, "clahe": True, "margin": 0.2, "network_name": "unetpp"}
     settings |= others
-    network_def = json.loads(INFERENCE.read_text())["network_def"]
-    run = write_run(folder, **settings, network_def=network_def)
+    config = ConfigParser(json.loads(INFERENCE.read_text()))
+    run = write_run(folder, **settings, network_def=config["network_def"])
     torch.manual_seed(0)
-    fixed = {"deep_supervision": False, "head": 4, "norm": "instance", "box_channel": False}
-    config = ConfigParser({**fixed, **settings, "network_def": network_def})
+    config.update({"deep_supervision": False, "head": 4, "norm": "instance", "box_channel": False, **settings})
     torch.save(config.get_parsed_content("network_def").state_dict(), run / "model.pt")
     return run
