@@ -17,8 +17,8 @@ from monai.transforms import Compose
 from custom.transforms import CLAHEd, WienerFilterd
 
 CONFIGS = ROOT / "bundle" / "configs"
-TRAIN, EVALUATE, INFERENCE, PAPER = (
-    str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference", "paper")
+TRAIN, EVALUATE, INFERENCE, PAPER, PLAIN, FULL = (
+    str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference", "paper", "plain", "full")
 )
 NETWORKS = [str(CONFIGS / f"network_{name}.json") for name in ("unet", "pspnet", "linknet")]
 SHARED_SWITCHES = [
@@ -63,7 +63,8 @@ def test_style(file: Path):
 
 @pytest.mark.parametrize(
     ("files", "kind"),
-    [([TRAIN], "train"), ([TRAIN, EVALUATE], "train"), ([TRAIN, PAPER], "train"), ([INFERENCE], "infer")]
+    [([TRAIN], "train"), ([TRAIN, EVALUATE], "train"), ([INFERENCE], "infer")]
+    + [([TRAIN, recipe], "train") for recipe in (PAPER, PLAIN, FULL)]
     + [([TRAIN, network], "train") for network in NETWORKS]
     + [([INFERENCE, network], "infer") for network in NETWORKS],
 )
@@ -226,6 +227,15 @@ def test_every_switch_is_checked():
             "validated_network",
             "handlers",
         }
+
+
+def test_the_paper_is_the_plain_recipe_and_more():
+    assert load(PLAIN).items() <= load(PAPER).items()
+
+
+@pytest.mark.parametrize("file", [PLAIN, FULL])
+def test_another_recipe_gives_values_to_switches_and_nothing_else(file: str):
+    assert set(load(file)) <= set(load(TRAIN)["settings"])
 
 
 def test_the_paper_shows_each_lesion_three_times(dataset: Path):

@@ -32,6 +32,7 @@ class _Content(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
     description: str
+    config_file: NotRequired[list[str]]
     reference: str
     arms: dict[str, _Arm]
     tests: NotRequired[Annotated[dict[str, Overrides], MinLen(1)]]
@@ -52,6 +53,7 @@ class Study:
         tests: of each test the ids that its evaluation overrides; one test that is called "" where the file has none.
         test_heading: what the tests vary, for table and figure.
         paper: of each arm the figures of Jalalian et al. 2025 by metric, as printed: losses, and the rest in percent.
+        config_file: config files to merge over `train.json` before those of an arm.
     """
 
     name: str
@@ -61,10 +63,12 @@ class Study:
     tests: dict[str, Overrides] = field(default_factory=lambda: {"": {}})
     test_heading: str = "test"
     paper: dict[str, dict[str, str]] = field(default_factory=dict)
+    config_file: list[str] = field(default_factory=list)
 
     def config_files(self, arm: str) -> list[str]:
         """The config files of `arm`, absolute; its own are looked for in `bundle/configs`."""
-        return [str(CONFIGS / file) for file in ("train.json", *self.arms[arm].get("config_file", ()))]
+        of_arm = self.arms[arm].get("config_file", ())
+        return [str(CONFIGS / file) for file in ("train.json", *self.config_file, *of_arm)]
 
     def overrides(self, arm: str) -> Overrides:
         """The ids that `arm` overrides."""

@@ -30,18 +30,18 @@ class Stepper:
 
 
 @contextmanager
-def steps(config_file: str, device: str, batch_size: int, **settings: Any) -> Iterator[Stepper]:
+def steps(config_files: list[str], device: str, batch_size: int, **settings: Any) -> Iterator[Stepper]:
     """A process that trains the config's network on noise of `SIZE`, one step at each call.
 
     Args:
-        config_file: of the training.
+        config_files: of the training.
         device: that computes.
         batch_size: of a step.
         **settings: those of `custom.hardware.use_hardware`; none to leave PyTorch as it is.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there, config_file, device, batch_size, settings))
+    process = context.Process(target=_serve, args=(there, config_files, device, batch_size, settings))
     process.start()
     try:
         yield Stepper(here)
@@ -50,10 +50,12 @@ def steps(config_file: str, device: str, batch_size: int, **settings: Any) -> It
         process.join()
 
 
-def _serve(connection: Connection, config_file: str, device: str, batch_size: int, settings: dict[str, Any]) -> None:
+def _serve(
+    connection: Connection, config_files: list[str], device: str, batch_size: int, settings: dict[str, Any]
+) -> None:
     sys.argv = ["steps"]
     config = ConfigParser()
-    config.read_config(config_file)
+    config.read_config(config_files)
     torch.manual_seed(0)
     network, where = config.get_parsed_content("network_def"), torch.device(device)
     infer = CropInferer(settings.get("amp", False))

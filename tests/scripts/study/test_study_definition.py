@@ -53,6 +53,7 @@ def test_a_study_varies_one_thing(name: str):
             *("strong_augmentation", "norm"),
         },
     }
+    expected["sizes"] = {"features", "image_size"}
     others = {"artifacts": "remove_artifacts", "folds": "split", "jitter": "box_jitter"}
     assert varied_ids(study) == expected.get(name, {others.get(name, name)})
 
@@ -73,6 +74,12 @@ def test_the_arms_are_those_of_the_paper():
     assert [arm["margin"] for arm in read_study("margin").arms.values()] == [0, 0.1, 0.2, 0.5, 1]
     tests = read_study("jitter").tests
     assert [test["box_displacement"] for test in tests.values()] == [0, 0.05, 0.1, 0.2, 0.3]
+
+
+def test_config_files_of_all_arms_come_before_those_of_one(tmp_path: Path):
+    arms = {"a": {}, "b": {"config_file": ["paper.json"]}}
+    study = read_study(write(tmp_path / "own.json", config_file=["plain.json"], arms=arms))
+    assert [Path(file).name for file in study.config_files("b")] == ["train.json", "plain.json", "paper.json"]
 
 
 def test_an_arm_may_have_tests_of_its_own(tmp_path: Path):
