@@ -186,7 +186,6 @@ def evaluation_folder(
     part: str,
     box_displacement: float,
     head: int,
-    test_time_augmentation: bool,
 ) -> str:
     """Where an evaluation of `model` is written: beside it, under the data set's name, the split and how it was tested.
 
@@ -197,7 +196,6 @@ def evaluation_folder(
         part: of the datalist.
         box_displacement: of the boxes, as a part of their sides.
         head: of UNet++, of which 4 is the usual one.
-        test_time_augmentation: see `CropInferer`.
     """
     name = f"{dataset_name}_{split}"
     if part != "test":
@@ -206,8 +204,6 @@ def evaluation_folder(
         name += f"_displaced{100 * box_displacement:g}"
     if head != 4:
         name += f"_head{head}"
-    if test_time_augmentation:
-        name += "_turned"
     return str(Path(model).resolve().parent / "evaluation" / name)
 
 

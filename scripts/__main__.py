@@ -5,6 +5,7 @@ from __future__ import annotations
 import fire
 
 from custom.errors import report_input_errors
+from scripts.card import card
 from scripts.checked import checked
 from scripts.datalists import datalists
 from scripts.demo import demo
@@ -19,6 +20,7 @@ from scripts.report.command import report
 from scripts.study.command import study
 
 VERBS = {
+    "card": checked(card),
     "datalists": checked(datalists),
     "demo": checked(demo),
     "package": checked(package),

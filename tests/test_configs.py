@@ -34,6 +34,7 @@ SHARED_SWITCHES = [
     "image_size",
     "norm",
     "threshold",
+    "test_time_augmentation",
     "network_name",
     "features",
     "deep_supervision",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ def _overview(run: Run) -> list[Block]:
         [
             name,
             f"{evaluation.summary['lesions']:,} ({evaluation.summary['patients']:,})",
-            *(_mean_with_interval(evaluation.summary["per_lesion"][metric]) for metric in names),
+            *(mean_with_interval(evaluation.summary["per_lesion"][metric], metric) for metric in names),
         ]
         for name, evaluation in of.items()
     ]
@@ -137,9 +137,15 @@ def _overview(run: Run) -> list[Block]:
     return [table, Figures([figure])]
 
 
-def _mean_with_interval(values: dict[str, Any]) -> str:
-    text = share(values["mean"])
-    return f"{text} ({interval(values['interval'])})" if values["interval"] else text
+def mean_with_interval(values: dict[str, Any], metric: str) -> str:
+    """`.895 (.882 to .906)`, of what a summary holds of a metric."""
+    form = _form(metric)
+    text = form(values["mean"])
+    return f"{text} ({interval(values['interval'], form)})" if values["interval"] else text
+
+
+def _form(metric: str) -> Callable[[float], str]:
+    return "{:.1f}".format if metric == "hausdorff95" else share
 
 
 def interval(ends: Sequence[float] | None, form: Any = share) -> str:
@@ -155,7 +161,7 @@ def _metric_table(run: Run, evaluation: Evaluation) -> Table:
     summary = evaluation.summary
     rows = []
     for metric, name in NAMES.items():
-        form = "{:.1f}".format if metric == "hausdorff95" else share
+        form = _form(metric)
         values, pooled = summary["per_lesion"][metric], summary["pooled"].get(metric)
         cells = [None if values[key] is None else form(values[key]) for key in ("mean", "sd", "median")]
         cells += [interval(values["interval"], form), None if pooled is None else form(pooled)]

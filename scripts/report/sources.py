@@ -232,7 +232,7 @@ def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
     """See `read_source`."""
     args = read_json(folder / "training.json", _MEND, _RunArgs)
     evaluations = [
-        _read_evaluation(summary.parent, dataset_dirs) for summary in sorted(folder.glob("evaluation/*/summary.json"))
+        read_evaluation(summary.parent, dataset_dirs) for summary in sorted(folder.glob("evaluation/*/summary.json"))
     ]
     # A run does not say which datalist it was trained on, but its evaluation on the same data does.
     known = [evaluation.summary for evaluation in evaluations if _place(evaluation.summary["settings"]) == _place(args)]
@@ -241,7 +241,8 @@ def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
     return Run(folder, args, curves, evaluations, data)
 
 
-def _read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
+def read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
+    """The folder of an evaluation; see `read_source`."""
     summary = read_json(folder / "summary.json", _MEND, _Summary)
     table, calibration = folder / "lesions.csv", folder / "calibration.csv"
     lesions = read_lesions(table)

@@ -143,7 +143,7 @@ def _table(evaluation: Evaluation, about: str) -> Table:
     rows = [
         _cells(f"{label} {value_told(attribute, value)}", group)
         for attribute, label in ATTRIBUTES.items()
-        for value, group in _known_first(evaluation.summary["by"][attribute])
+        for value, group in known_first(evaluation.summary["by"][attribute])
     ]
     bootstrap = settings["bootstrap_samples"], settings["confidence"], settings["seed"]
     rows += [
@@ -156,7 +156,7 @@ def _table(evaluation: Evaluation, about: str) -> Table:
     return Table(("group", "lesions", "patients", "mean Dice", "median", f"{percent} interval"), rows, caption)
 
 
-def _known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
+def known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
     """Without an attribute that no lesion has."""
     if not any(map(is_known, groups)):
         return []

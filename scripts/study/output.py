@@ -9,9 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from custom.errors import InputError
 from custom.files import write_csv, write_if_changed
 from custom.locks import held
+from scripts.document import check_place, put
 from scripts.drawing import drawn_as
 
 FIGURE, CASES = "figure.png", "cases.png"
@@ -66,32 +66,10 @@ def insert(file: Path, folder: Path) -> None:
     Raises:
         InputError: the document or the two lines are not there.
     """
-    before, after = check_place(file, folder.name)
-    begin, end = _marks(folder.name)
+    check_place(file, "study", folder.name)
     figure = file.with_name(f"{file.stem}_{folder.name}.png")
     table = re.sub("^#", "###", (folder / "table.md").read_text().strip(), flags=re.MULTILINE)
     table = table.replace(f"({FIGURE})", f"({figure.name})")
     table = re.sub(rf"^!\[.*\]\({CASES}\)\n\n", "", table, flags=re.MULTILINE)
     write_if_changed(figure, (folder / FIGURE).read_bytes())
-    write_if_changed(file, f"{before}{begin}\n{table}\n\n{end}{after}".encode())
-
-
-def check_place(file: Path, name: str) -> tuple[str, str]:
-    """What stands in a document before and after the place of a study.
-
-    Raises:
-        InputError: the document or the two lines are not there.
-    """
-    begin, end = _marks(name)
-    text = file.read_text() if file.is_file() else ""
-    before, found_begin, rest = text.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not (found_begin and found_end):
-        raise InputError(
-            f"{file}: no place for the table of study {name}; expected the lines {begin.strip()} and {end.strip()}"
-        )
-    return before, after
-
-
-def _marks(name: str) -> tuple[str, str]:
-    return f"<!-- study {name} -->\n", f"<!-- end {name} -->\n"
+    put(file, "study", folder.name, table)

@@ -11,12 +11,13 @@ import torch
 
 from custom.errors import InputError
 from custom.locks import held
+from scripts.document import check_place
 from scripts.spread import spread
 from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
 from scripts.study.definition import Study, bundle_version, read_study
 from scripts.study.figure import draw_study
-from scripts.study.output import check_place, write_study
+from scripts.study.output import write_study
 from scripts.study.plan import merged_config, plan
 from scripts.study.record import describe, keep_to_record
 from scripts.study.table import as_csv, check_published, markdown, study_rows
@@ -54,7 +55,7 @@ def study_training(
     if seeds < 1:
         raise InputError(f"--seeds: found {seeds}, expected at least 1")
     if document:
-        check_place(Path(document), study.name)
+        check_place(Path(document), "study", study.name)
     folder = Path(output_dir, study.name).resolve()
     jobs = plan(study, folder, dataset_dir, split, seeds, switches)
     record = describe(study, jobs, dataset_dir, switches)

@@ -95,7 +95,7 @@ def _datalist(file: Path, output: Path) -> None:
     lesion_items(read_datalist(folder, "patient", "training"))
     items = boxed_items(read_datalist(folder, "patient", "test"))
     model = output / "run" / "model.pt"
-    masks = LesionMasks(evaluation_folder(str(model), name, "patient", "test", 0.0, 4, False))
+    masks = LesionMasks(evaluation_folder(str(model), name, "patient", "test", 0.0, 4))
     result = [{"mask": torch.zeros(1, 8, 8)} for _ in items]
     masks(SimpleNamespace(state=SimpleNamespace(batch=items, output=result)))
 

@@ -1,0 +1,81 @@
+"""The verb `card`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from custom.errors import InputError
+from scripts.card import card
+from scripts.predict.predictor import RELEASED
+from tests.scripts.report.pictured_run import shifted, write_run
+
+
+@pytest.fixture
+def evaluations(tmp_path: Path, dataset: Path) -> Path:
+    """Two evaluations of the released weights, the one on displaced boxes off by three pixels more."""
+    run = write_run(tmp_path / "run", dataset, ("exact",), model=str(RELEASED))
+    other = write_run(tmp_path / "other", dataset, ("by20",), lambda truth, number: shifted(truth, number + 3))
+    (other / "evaluation" / "by20").rename(run / "evaluation" / "by20")
+    file = run / "evaluation" / "by20" / "summary.json"
+    summary = json.loads(file.read_text())
+    summary["settings"] |= {"box_displacement": 0.2, "model": str(RELEASED)}
+    file.write_text(json.dumps(summary))
+    return run / "evaluation"
+
+
+def test_the_card_holds_what_the_evaluations_say(evaluations: Path, tmp_path: Path):
+    document = tmp_path / "README.md"
+    document.write_text("Before.\n<!-- released weights -->\n<!-- end weights -->\nAfter.\n")
+    for _ in range(2):
+        card(str(document), str(evaluations))
+        text = document.read_text()
+        assert text.startswith("Before.\n<!-- released weights -->\n")
+        assert text.endswith("<!-- end weights -->\nAfter.\n")
+    found = {name: json.loads((evaluations / name / "summary.json").read_text()) for name in ("exact", "by20")}
+    dice = [f"{found[name]['per_lesion']['dice']['mean']:.3f}".lstrip("0") for name in ("exact", "by20")]
+    rows = {line.split(" | ")[0]: line.split(" | ")[1:] for line in text.splitlines() if line.startswith("| ")}
+    assert rows["| exact"][0].startswith(dice[0])
+    assert rows["| displaced and scaled by up to 20 %"][0].startswith(dice[1])
+    assert dice[0] != dice[1]
+    by = {value: group for value, group in found["by20"]["by"]["pathology"].items() if value}
+    for value, group in by.items():
+        lesions, patients, _, displaced = rows[f"| pathology {value.lower()}"]
+        assert (int(lesions), int(patients)) == (group["lesions"], group["patients"])
+        assert displaced.startswith(f"{group['per_lesion']['dice']['mean']:.3f}".lstrip("0"))
+    assert by
+    worst = min((row for row in (evaluations / "by20" / "lesions.csv").read_text().splitlines()[1:]), key=dice_of)
+    assert f"| {worst.split(',')[0]} |" in text
+    picture = cv2.imread(str(tmp_path / "README_failures.png"))
+    colours = {tuple(int(value) for value in pixel) for row in picture for pixel in row}
+    assert len(colours) > 2
+    assert "](README_failures.png)" in text
+
+
+def dice_of(line: str) -> float:
+    header = "lesion_id,patient_id,laterality,view,birads,density,pathology,dice"
+    return float(line.split(",")[header.split(",").index("dice")])
+
+
+def test_evaluations_of_other_weights_are_refused(evaluations: Path, tmp_path: Path):
+    file = evaluations / "exact" / "summary.json"
+    summary = json.loads(file.read_text())
+    summary["settings"]["model"] = "runs/first/model.pt"
+    file.write_text(json.dumps(summary))
+    with pytest.raises(InputError, match=r"exact: an evaluation of runs/first/model\.pt, expected one of .*models"):
+        card(str(tmp_path / "README.md"), str(evaluations))
+
+
+def test_a_document_without_a_place_gets_no_figure(evaluations: Path, tmp_path: Path):
+    (tmp_path / "README.md").write_text("Nothing.\n")
+    with pytest.raises(InputError, match=r"README\.md: no place for the table of released weights"):
+        card(str(tmp_path / "README.md"), str(evaluations))
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_without_evaluations_it_says_what_to_do(tmp_path: Path):
+    with pytest.raises(InputError, match=r"no evaluation in it; run `evaluating` with --model"):
+        card(str(tmp_path / "README.md"), str(tmp_path))
