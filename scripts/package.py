@@ -65,7 +65,11 @@ def bundle_files(recipe: Recipe) -> dict[str, bytes]:
                 f"{recipe.model}: its run's inference config prepares an image otherwise than {BUNDLE / 'configs'}"
                 "/inference.json, expected the same; package it with the version of the bundle that trained it"
             )
-    configs["configs/metadata.json"] = as_json(metadata_naming(recipe.model_sha256))
+    metadata = metadata_naming(recipe.model_sha256)
+    if not recipe.settings["box_channel"]:
+        image = metadata["network_data_format"]["inputs"]["image"]
+        image |= {"num_channels": 1, "channel_def": {"0": image["channel_def"]["0"]}}
+    configs["configs/metadata.json"] = as_json(metadata)
     documents = {f"docs/{file.name}": file.read_bytes() for file in (BUNDLE / "docs").iterdir()}
     code = {file.relative_to(CUSTOM.parent).as_posix(): file.read_bytes() for file in CUSTOM.rglob("*.py")}
     return {

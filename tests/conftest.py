@@ -25,6 +25,8 @@ from tests.reliability import count_outcome
 
 ROOT = Path(__file__).parents[1]
 TRAIN = str(ROOT / "bundle" / "configs" / "train.json")
+# Exact boxes, nothing added, the full size.
+PLAIN = [TRAIN, TRAIN.replace("train.json", "plain.json")]
 SMALL = {"image_size": "[32,32]", "features": "[4,4,8,8,16,4]", "num_workers": "0", "batch_size": "4", "epochs": "2"}
 
 # How long an example takes depends on what else the machine does.

@@ -152,7 +152,7 @@ def test_metadata():
 
 @pytest.mark.parametrize(
     "switches",
-    [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}, {"box_channel": True}],
+    [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}, {"box_channel": False}],
 )
 def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: dict):
     def prepared(file: str, chain: str, entry: dict) -> dict:
@@ -165,7 +165,7 @@ def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: d
     files = {key: str(dataset / lesion[key]) for key in ("image", "label")}
     trained = prepared(TRAIN, "validate#preprocessing", files | {"lesion_id": lesion["lesion_id"]})
     inferred = prepared(INFERENCE, "preprocessing", {"image": files["image"], "box": list(trained["box"])})
-    assert trained["image"].shape == (1 + ("box_channel" in switches), 64, 48)
+    assert trained["image"].shape == (1 + switches.get("box_channel", True), 64, 48)
     assert set(np.unique(trained["label"])) == {0, 1}
     np.testing.assert_array_equal(trained["image"], inferred["image"])
 
@@ -186,7 +186,7 @@ def test_a_crop_is_that_of_a_frame_that_was_filtered_whole(dataset: Path):
 
 
 def test_training_and_validation_share_the_deterministic_transforms():
-    parser = ConfigParser(load(TRAIN))
+    parser = ConfigParser(load(TRAIN) | load(PLAIN))
     trained = parser.get_parsed_content("train#deterministic_transforms")
     assert parser.get_parsed_content("validate#preprocessing").transforms == tuple(trained)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, TRAIN, write_manifest
+from conftest import PLAIN, ROOT, TRAIN, write_manifest
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
@@ -21,8 +21,6 @@ from scripts.prepare.manifest import prepare_manifest
 from tests.benchmarks.ratios import Ratio, note_row, ratio, seconds
 from tests.benchmarks.training_step import steps
 
-# 224 x 224 and 9.12 million parameters, trained as plainly as it gets.
-PLAIN = [TRAIN, TRAIN.replace("train.json", "plain.json")]
 DEMO = [*PLAIN, TRAIN.replace("train.json", "demo.json")]
 BATCH = 4
 

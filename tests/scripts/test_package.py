@@ -155,12 +155,14 @@ def test_the_same_run_gives_the_same_bytes_and_nothing_of_this_machine(
     bundle = unpacked(files[0], tmp_path / "unpacked")
     assert not any(str(tmp_path) in file.read_text() for file in (bundle / "configs").iterdir())
     weights = torch.load(bundle / "models" / "model.pt")
+    image = json.loads((bundle / "configs" / "metadata.json").read_text())["network_data_format"]["inputs"]["image"]
+    assert (image["num_channels"], list(image["channel_def"])) == (1, ["0"])
     for name in ("inference", "train"):
         text = (bundle / "configs" / f"{name}.json").read_text()
         config, repository = json.loads(text), json.loads((shipped / "configs" / f"{name}.json").read_text())
         assert json.dumps(config, indent=4, ensure_ascii=False) + "\n" == text
         changed = {key for key in config if config[key] != repository[key]} - {"initialize"}
-        assert changed == {"features", "image_size", "threshold"}
+        assert changed == {"features", "image_size", "threshold", "margin", "box_channel", "test_time_augmentation"}
         assert config["image_size"] == [64, 48]
         ConfigParser(config).get_parsed_content("network_def").load_state_dict(weights)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import onnxruntime
 import pytest
 import torch
-from conftest import TRAIN
+from conftest import PLAIN, TRAIN
 from monai.bundle import ConfigParser
 from monai.networks import convert_to_torchscript
 
@@ -27,7 +27,7 @@ class NetworkTester:
 
     def config(self, **switches: Any) -> ConfigParser:
         parser = ConfigParser()
-        parser.read_config([TRAIN, TRAIN.replace("train.json", self.override)] if self.override else TRAIN)
+        parser.read_config([*PLAIN, TRAIN.replace("train.json", self.override)] if self.override else PLAIN)
         parser.update(self.switches | switches)
         torch.manual_seed(0)
         return parser

@@ -24,7 +24,9 @@ BRIGHT = {
     "wiener": False,
     "clahe": False,
     "margin": 0.3,
+    "box_channel": False,
     "image_size": [32, 32],
+    "test_time_augmentation": False,
     "num_workers": 0,
 }
 

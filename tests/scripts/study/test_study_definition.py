@@ -7,7 +7,7 @@ import pytest
 
 from custom.errors import InputError
 from scripts.study.definition import STUDIES, read_study
-from scripts.study.plan import arm_settings, plan, varied_ids
+from scripts.study.plan import arm_settings, merged_config, plan, varied_ids
 
 NAMES = sorted(file.stem for file in STUDIES.glob("*.json"))
 
@@ -38,11 +38,20 @@ def test_every_arm_of_every_study_can_be_trained(name: str, dataset: Path):
     study = read_study(name)
     for arm in study.arms:
         settings = arm_settings(study, arm, str(dataset), "patient", {})
-        assert settings["epochs"] == 100
+        assert (settings["epochs"] == 100) == (study.config_file == ["plain.json"])
         assert settings["split"] == study.arms[arm].get("split", "patient")
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_arms_of_one_size_are_compared_on_displaced_boxes():
+    study = read_study("robustness")
+    paper, default = (merged_config(study.config_files(arm)) | study.overrides(arm) for arm in study.arms)
+    assert [paper[name] for name in ("image_size", "features")] == [
+        default[name] for name in ("image_size", "features")
+    ]
+    assert (paper["box_jitter"], paper["margin"], paper["split"]) == (0, 0.2, "patient")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "robustness"])
 def test_a_study_varies_one_thing(name: str):
     study = read_study(name)
     expected = {
@@ -127,7 +136,7 @@ def test_no_json_and_no_file(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arm", "expected"),
     [
-        ({"marginn": 0.5}, "arm 'b': --marginn: train.json has no such setting; did you mean --margin"),
+        ({"marginn": 0.5}, "arm 'b': --marginn: train.json, plain.json has no such setting; did you mean --margin"),
         ({"margin": "wide"}, "arm 'b': --margin: found 'wide', expected a valid number"),
         ({"seed": 3}, "arm 'b': --seed: is set by the study for each run"),
         ({"config_file": ["network_none.json"]}, "network_none.json: no such config file"),
@@ -137,7 +146,7 @@ def test_no_json_and_no_file(tmp_path: Path):
     ],
 )
 def test_a_faulty_arm_is_told_before_anything_is_trained(tmp_path: Path, dataset: Path, arm: dict, expected: str):
-    study = read_study(write(tmp_path / "own.json", arms={"a": {}, "b": arm}))
+    study = read_study(write(tmp_path / "own.json", config_file=["plain.json"], arms={"a": {}, "b": arm}))
     with pytest.raises(InputError, match=expected):
         arm_settings(study, "b", str(dataset), "patient", {})
 
