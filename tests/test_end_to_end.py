@@ -142,10 +142,10 @@ def test_the_same_seed_gives_the_same_run_and_its_args_file_repeats_it(
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(train: Callable, dataset: Path, tmp_path: Path):
-    whole = train(dataset, "whole", epochs=4, ema_decay=0.9)
-    parts = train(dataset, "parts", epochs=2, ema_decay=0.9)
+    whole = train(dataset, "whole", epochs=4, schedule="constant", ema_decay=0.9)
+    parts = train(dataset, "parts", epochs=2, schedule="constant", ema_decay=0.9)
     moved = Path(shutil.copytree(dataset, tmp_path / "moved", symlinks=True))
-    train(moved, "", epochs=4, ema_decay=0.9, resume=parts)
+    train(moved, "", epochs=4, schedule="constant", ema_decay=0.9, resume=parts)
     assert scalars(whole) == scalars(parts)
     for file in ("model.pt", "last.pt"):
         torch.testing.assert_close(torch.load(whole / file), torch.load(parts / file), rtol=0, atol=0)
@@ -225,13 +225,13 @@ def test_a_run_with_deep_supervision_is_evaluated_and_exported_at_a_shallower_he
 
     metadata = ROOT / "bundle" / "configs" / "metadata.json"
     of_run = {"args_file": run / "inference.json", "meta_file": metadata, "ckpt_file": run / "model.pt"}
-    small = {"head": 2, "input_shape": "[1,1,32,32]"}
+    small = {"head": 2, "input_shape": "[1,2,32,32]"}
     exported = {command: tmp_path / f"model.{command}" for command in ("ckpt_export", "onnx_export")}
     for command, file in exported.items():
         as_program("monai.bundle", command, "network_def", filepath=file, **of_run, **small)
     scripted = torch.jit.load(exported["ckpt_export"])
     assert set(scripted.state_dict()) == kept.keys() - {f"network.final_conv_0_1.{kind}" for kind in ("weight", "bias")}
-    images = torch.rand(1, 1, 32, 32)
+    images = torch.rand(1, 2, 32, 32)
     session = onnxruntime.InferenceSession(exported["onnx_export"])
     (logits,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
     torch.testing.assert_close(torch.from_numpy(logits), scripted(images), rtol=1e-4, atol=1e-5)
