@@ -79,7 +79,7 @@ def read_recipe(run_dir: str | None) -> Recipe:
         config, model = bundled_config(), RELEASED
         if not model.is_file():
             raise InputError(
-                f"{model}: no such model; expected the released weights: pass --run_dir runs/NAME to use a run's own"
+                f"{model}: no such model; expected the released weights: restore it, or pass --run_dir runs/NAME"
             )
     else:
         folder = Path(run_dir)

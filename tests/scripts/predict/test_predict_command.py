@@ -301,9 +301,6 @@ def test_a_bug_costs_one_mammogram_and_is_told_when_the_others_are_done(
 def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
     file = write_image(tmp_path / "a.dcm", mass(30, 60))
     given = {"image": str(file), "output_dir": str(tmp_path / "out"), "boxes": box_of(30, 60), "run_dir": str(run)}
-    assert "model.pt: no such model; expected the released weights: pass --run_dir" in refused(
-        **given | {"run_dir": None}
-    )
     assert "nowhere: no such folder; expected that of a training" in refused(**given | {"run_dir": "nowhere"})
     for folder in (tmp_path, INFERENCE.parent):
         assert "expected the args file of a training" in refused(**given | {"run_dir": str(folder)})

@@ -38,3 +38,6 @@ def test_weights_that_the_metadata_do_not_name_are_refused(tmp_path: Path, monke
     monkeypatch.setattr(predictor, "METADATA", metadata)
     with pytest.raises(InputError, match=r"metadata\.json: names no weights, found .*model\.pt; release"):
         read_recipe(None)
+    model.unlink()
+    with pytest.raises(InputError, match=r"model\.pt: no such model; expected the released weights: restore"):
+        read_recipe(None)

@@ -1,0 +1,60 @@
+"""The released weights, on the real mammograms that they were tested on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, TRAIN
+
+from custom.metrics import dice
+from custom.reader import read_mask
+from scripts.predict.predictor import RELEASED
+from scripts.prepare.manifest import prepare_manifest
+from scripts.prepare.splits import patient_split
+
+EVALUATE = TRAIN.replace("train.json", "evaluate.json")
+CARD = ROOT / "bundle" / "docs" / "README.md"
+
+
+@pytest.fixture
+def tested(real_data: Path) -> list[dict[str, str]]:
+    """The rows of the internal test part, which the pack's table alone decides on."""
+    with (real_data / "manifest.csv").open(newline="") as file:
+        return list(patient_split(csv.DictReader(file))["test"])
+
+
+def test_the_card_says_what_the_weights_do(
+    real_data: Path, tested: list[dict[str, str]], as_program: Callable, tmp_path: Path
+):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).symlink_to(real_data / folder)
+    with (tmp_path / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, tested[0])
+        writer.writeheader()
+        writer.writerows(tested)
+    prepare_manifest(str(tmp_path / "manifest.csv"), str(tmp_path / "pack"))
+    datalist = tmp_path / "pack" / "datalists" / "patient.json"
+    content = json.loads(datalist.read_text())
+    lesions = [lesion for part in ("training", "validation", "test") for lesion in content[part]]
+    datalist.write_text(json.dumps(content | {"test": lesions}))
+    files = {"config_file": [TRAIN, EVALUATE], "model": RELEASED, "dataset_dir": tmp_path / "pack"}
+    place = {"evaluation_dir": tmp_path / "results", "num_workers": 0, "bootstrap_samples": 10}
+    as_program("monai.bundle", "run", "evaluating", **files, **place, box_displacement=0.2)
+    summary = json.loads((tmp_path / "results" / "summary.json").read_text())
+    told = re.search(r"^\| displaced and scaled by up to 20 % \| (\.\d+) ", CARD.read_text(), re.MULTILINE)
+    assert told
+    assert summary["lesions"] == len(tested) == 127
+    assert summary["per_lesion"]["dice"]["mean"] == pytest.approx(float(told[1]), abs=0.001)
+
+
+def test_a_prediction_needs_no_run(real_data: Path, tested: list[dict[str, str]], as_program: Callable, tmp_path: Path):
+    row = tested[0]
+    box = [float(row[edge]) for edge in ("x0", "y0", "x1", "y1")]
+    as_program("scripts", "predict", image=real_data / row["image"], boxes=[box], output_dir=tmp_path)
+    (mask,) = tmp_path.rglob("*_mask.png")
+    assert dice(read_mask(mask), read_mask(real_data / row["mask"])) > 0.75
