@@ -141,7 +141,7 @@ def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) 
         overrides: settings other than the run's; those that the config does not have are left out.
 
     Raises:
-        InputError: the args file or a config file that it names is not there.
+        InputError: the args file or a config file that it names is not there, or is of another kind.
     """
     args = read_json(args_file, _MEND_ARGS, _Args)
     files = [args["config_file"]] if isinstance(args["config_file"], str) else args["config_file"]
@@ -157,6 +157,11 @@ def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) 
             f"{args_file}: its config files {', '.join(files)} cannot be read with its settings ({reason(error)}); "
             "put them back as they were"
         ) from error
+    if not isinstance(parser.get("settings"), dict):
+        raise InputError(
+            f"{args_file}: its config files {', '.join(files) or '(none)'} have no settings, expected the inference "
+            "config of a bundle; put them back as they were"
+        )
     return parser
 
 

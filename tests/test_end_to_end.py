@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import ROOT, SMALL, TRAIN, scalars
+from conftest import PLAIN, ROOT, SMALL, TRAIN, scalars
 from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG, parse_session_start_info_plugin_data
@@ -269,7 +269,8 @@ def test_real_mammograms(train: Callable, as_program: Callable, real_data: Path,
         writer.writeheader()
         writer.writerows(rows)
     prepare_manifest(str(table), str(tmp_path / "pack"))
-    run = train(tmp_path / "pack", image_size="[64,64]", features="[8,8,16,32,32,8]", epochs=6, learning_rate=0.003)
+    small = {"image_size": "[64,64]", "features": "[8,8,16,32,32,8]"}
+    run = train(tmp_path / "pack", config_file=PLAIN, **small, epochs=6, learning_rate=0.003)
     as_program("monai.bundle", "run", args_file=run / "evaluating.json", bootstrap_samples=50)
     summary = json.loads((run / "evaluation" / "pack_patient" / "summary.json").read_text())
     # Six epochs on a handful do not make a good model, but one that has learnt: a full crop would have Dice .43.

@@ -28,7 +28,7 @@ BATCH_NORM = {
     "network": {
         "_target_": "BasicUNetPlusPlus",
         "spatial_dims": 2,
-        "in_channels": 1,
+        "in_channels": 2,
         "out_channels": 1,
         "features": "@features",
         "norm": "batch",
@@ -70,7 +70,8 @@ def run(dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     observer = {"_target_": "observer.Observer", "folder": str(folder)}
     observer |= {"optimizer": "@optimizer", "network": "@network_def", "evaluator": "@validate#evaluator"}
     (folder / "observe.json").write_text(json.dumps({"+train#handlers": [observer]}))
-    switches = SMALL | {"batch_size": "2", "network_def": json.dumps(BATCH_NORM)}
+    # A cosine would begin anew with the third epoch.
+    switches = SMALL | {"batch_size": "2", "network_def": json.dumps(BATCH_NORM), "schedule": "constant"}
     where = {"dataset_dir": dataset_dir, "output_dir": folder, "run_name": "run"}
     configs = [TRAIN, MULTI_GPU, str(folder / "observe.json")]
     for flags in (

@@ -308,6 +308,8 @@ def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
     args = json.loads((run / "kept.json").read_text())
     (run / "inference.json").write_text(json.dumps(args | {"config_file": ["gone.json"]}))
     assert "its config file gone.json is gone" in refused(**given)
+    (run / "inference.json").write_text(json.dumps(args | {"config_file": []}))
+    assert "its config files (none) have no settings, expected the inference config" in refused(**given)
     (run / "kept.json").replace(run / "inference.json")
     assert "--boxes and --boxes_file: found neither" in refused(**given | {"boxes": None})
     assert "no box in --boxes" in refused(**given | {"boxes": []})
