@@ -280,8 +280,8 @@ def _write_args(file: Path, run_id: str, config_files: list[str], values: dict[s
 def _go_on(folder: Path, kept: dict[str, Any]) -> None:
     args_file = folder / "training.json"
     recorded = read_json(args_file, _MEND_ARGS)
-    for name in kept.keys() & recorded.keys() - _FREE_ON_RESUME:
-        if recorded[name] != kept[name]:
+    for name in kept:  # in their order, so that the same fault is told in the same words
+        if name in recorded.keys() - _FREE_ON_RESUME and recorded[name] != kept[name]:
             raise InputError(
                 f"{folder}: was trained with {name} {recorded[name]!r}, found {kept[name]!r}; a run keeps its own "
                 f"settings: pass --args_file {args_file} beside --resume"

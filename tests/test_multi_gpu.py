@@ -163,7 +163,7 @@ def test_another_number_of_processes_is_refused(run: Path, train: Callable, as_p
     with_torchrun = refused(as_program, "monai.bundle", "run", args_file=run / "training.json")
     assert "multi_gpu_train.json: not started by torchrun" in with_torchrun
     assert "--processes: found 2, expected the number that train, 1" in refused(train, dataset_dir, processes=2)
-    resumed = SMALL | {"batch_size": 2, "epochs": 4, "resume": run}
+    resumed = SMALL | {"batch_size": 2, "schedule": "constant", "epochs": 4, "resume": run}
     assert "was trained with processes 2, found 1" in refused(train, dataset_dir, "", **resumed)
 
 
