@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +11,19 @@ from matplotlib.figure import Figure
 from custom.errors import InputError
 from custom.files import write_if_changed
 from custom.handlers.lesion_results import BOX
-from custom.reader import read_mask
-from custom.summary import describe
 from custom.transforms import lesion_window
-from scripts.case import CONTEXT, Row, by_dice, cut_case
+from scripts.case import CONTEXT, Row, by_dice, read_case
 from scripts.document import check_place, put
 from scripts.drawing import drawn_as
 from scripts.predict.predictor import RELEASED
 from scripts.report.figures import DPI, WIDTH, figure_style
-from scripts.report.lesions import diameter, entry_of, prediction_file, value_told
+from scripts.report.lesions import diameter, entry_of, prediction_file
 from scripts.report.metrics import NAMES, mean_with_interval
 from scripts.report.outlined import COLOURS, show_box, show_outlined
 from scripts.report.panels import describe as told
 from scripts.report.panels import size_told
 from scripts.report.sources import Evaluation, read_evaluation
-from scripts.report.subgroups import ATTRIBUTES, group_by_size, known_first
+from scripts.report.subgroups import summaries
 from scripts.study.cells import share, text_table
 from scripts.study.palette import GREY
 
@@ -75,7 +73,7 @@ def _page(evaluations: Sequence[Evaluation], worst: Sequence[Row], picture: str)
         [name, *(mean_with_interval(one.summary["per_lesion"][metric], metric) for metric in SHOWN)]
         for name, one in zip(boxes, evaluations, strict=True)
     ]
-    groups = [_groups(one) for one in evaluations]
+    groups = [summaries(one) for one in evaluations]
     by_group = [
         [name, f"{group['lesions']}", f"{group['patients']}"]
         + [mean_with_interval(of_one[name]["per_lesion"]["dice"], "dice") for of_one in groups]
@@ -114,19 +112,6 @@ def _boxes(evaluation: Evaluation) -> str:
     return f"displaced and scaled by up to {100 * displacement:g} %" if displacement else "exact"
 
 
-def _groups(evaluation: Evaluation) -> Mapping[str, Row]:
-    """The summary of each group by its name."""
-    settings = evaluation.summary["settings"]
-    by_attribute = {
-        f"{label} {value_told(attribute, value)}": group
-        for attribute, label in ATTRIBUTES.items()
-        for value, group in known_first(evaluation.summary["by"][attribute])
-    }
-    bootstrap = settings["bootstrap_samples"], settings["confidence"], settings["seed"]
-    by_size = group_by_size(evaluation.lesions).items()
-    return by_attribute | {f"diameter {name} pixels": describe(members, *bootstrap) for name, members in by_size}
-
-
 def _outlines(evaluation: Evaluation, rows: Sequence[Row]) -> Figure:
     lines = -(-len(rows) // COLUMNS)
     figure = Figure(figsize=(WIDTH, lines * WIDTH / COLUMNS * 1.12))
@@ -134,9 +119,7 @@ def _outlines(evaluation: Evaluation, rows: Sequence[Row]) -> Figure:
     for tile in tiles[len(rows) :]:
         tile.axis("off")
     for tile, row in zip(tiles, rows, strict=False):
-        entry = entry_of(evaluation, row)
-        frame = np.ones(read_mask(entry["label"]).shape, np.float32)
-        case = cut_case(frame, entry, row, [prediction_file(evaluation, row)])
+        case = read_case(entry_of(evaluation, row), row, [prediction_file(evaluation, row)])
         predicted = [mask for mask in case.predictions if mask is not None]
         show_outlined(tile, np.ones_like(case.image), [case.truth], predicted, (0, 1))
         box = [row[edge] for edge in BOX]

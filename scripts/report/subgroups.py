@@ -65,6 +65,19 @@ def group_by_size(lesions: Sequence[Row]) -> dict[str, list[Row]]:
     return groups
 
 
+def summaries(evaluation: Evaluation) -> dict[str, Row]:
+    """What `describe` says of each group by its name: of the values of every attribute, then of the sizes."""
+    settings = evaluation.summary["settings"]
+    by_attribute = {
+        f"{label} {value_told(attribute, value)}": group
+        for attribute, label in ATTRIBUTES.items()
+        for value, group in _known_first(evaluation.summary["by"][attribute])
+    }
+    bootstrap = settings["bootstrap_samples"], settings["confidence"], settings["seed"]
+    by_size = group_by_size(evaluation.lesions).items()
+    return by_attribute | {f"diameter {name} pixels": describe(members, *bootstrap) for name, members in by_size}
+
+
 def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
     end, lesions = suffix(run, evaluation), evaluation.lesions
     figures = []
@@ -139,24 +152,14 @@ def _name_ticks(axes: Axes, sizes: np.ndarray) -> None:
 
 
 def _table(evaluation: Evaluation, about: str) -> Table:
-    settings = evaluation.summary["settings"]
-    rows = [
-        _cells(f"{label} {value_told(attribute, value)}", group)
-        for attribute, label in ATTRIBUTES.items()
-        for value, group in known_first(evaluation.summary["by"][attribute])
-    ]
-    bootstrap = settings["bootstrap_samples"], settings["confidence"], settings["seed"]
-    rows += [
-        _cells(f"diameter {name} pixels", describe(members, *bootstrap))
-        for name, members in group_by_size(evaluation.lesions).items()
-    ]
-    percent = f"{100 * settings['confidence']:g} %"
+    rows = [_cells(name, group) for name, group in summaries(evaluation).items()]
+    percent = f"{100 * evaluation.summary['settings']['confidence']:g} %"
     caption = f"{about}: Dice over the lesions of each group. Interval: of the mean, from a bootstrap that draws whole "
     caption += "patients; none with one patient."
     return Table(("group", "lesions", "patients", "mean Dice", "median", f"{percent} interval"), rows, caption)
 
 
-def known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
+def _known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
     """Without an attribute that no lesion has."""
     if not any(map(is_known, groups)):
         return []
