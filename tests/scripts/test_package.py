@@ -21,6 +21,7 @@ from custom.errors import InputError
 from custom.reader import read_mask
 from custom.transforms import mask_box
 from scripts.package import package
+from scripts.predict import predictor
 from scripts.predict.predictor import Predictor, read_recipe
 from tests.scripts.predict.phantom import write_run, write_small_run
 
@@ -167,7 +168,10 @@ def test_the_same_run_gives_the_same_bytes_and_nothing_of_this_machine(
         ConfigParser(config).get_parsed_content("network_def").load_state_dict(weights)
 
 
-def test_what_cannot_be_packaged(tmp_path: Path):
+def test_what_cannot_be_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(predictor, "RELEASED", tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"model\.pt: no such model; .* pass --run_dir runs/NAME"):
+        package(str(tmp_path / "out"))
     run = write_run(tmp_path / "unfit")
     torch.save({}, run / "model.pt")
     with pytest.raises(InputError, match="its weights do not fit the network bright"):

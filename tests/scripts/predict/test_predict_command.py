@@ -298,9 +298,14 @@ def test_a_bug_costs_one_mammogram_and_is_told_when_the_others_are_done(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path):
+def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     file = write_image(tmp_path / "a.dcm", mass(30, 60))
     given = {"image": str(file), "output_dir": str(tmp_path / "out"), "boxes": box_of(30, 60), "run_dir": str(run)}
+    with monkeypatch.context() as lacking:
+        lacking.setattr(predictor, "RELEASED", tmp_path / "model.pt")
+        assert "model.pt: no such model; expected the released weights: restore it, or pass --run_dir" in refused(
+            **given | {"run_dir": None}
+        )
     assert "nowhere: no such folder; expected that of a training" in refused(**given | {"run_dir": "nowhere"})
     for folder in (tmp_path, INFERENCE.parent):
         assert "expected the args file of a training" in refused(**given | {"run_dir": str(folder)})
