@@ -35,11 +35,24 @@ class CropInferer(Inferer):
 
     def __call__(self, inputs: torch.Tensor, network: Callable, *args: Any, **kwargs: Any) -> Any:
         """The logits of `inputs` `(B, C, X, Y)`; a list of them from a network with deep supervision in training."""
-        plain = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
-        with torch.autocast(plain.device.type, torch.bfloat16, enabled=self.amp):
-            if not self.turned:
-                output = network(plain, *args, **kwargs)
-                return [head.float() for head in output] if isinstance(output, list) else output.float()
-            views = [network(turned(plain, view), *args, **kwargs).float().sigmoid() for view in VIEWS]
-        probabilities = [turned_back(output, view) for output, view in zip(views, VIEWS, strict=True)]
-        return torch.stack(probabilities).mean(0).logit(_NEAREST)
+        if self.turned:
+            return self.joined(self.views(inputs, network))
+        return self._forward(_plain(inputs), network, *args, **kwargs)
+
+    def views(self, inputs: torch.Tensor, network: Callable) -> torch.Tensor:
+        """The logits of each of the eight `VIEWS` of `inputs`, put back: `(8, B, C, X, Y)`; the first is as it came."""
+        crops = _plain(inputs)
+        return torch.stack([turned_back(self._forward(turned(crops, view), network), view) for view in VIEWS])
+
+    def joined(self, views: torch.Tensor) -> torch.Tensor:
+        """What a call gives, made of what `views` gives."""
+        return views.sigmoid().mean(0).logit(_NEAREST) if self.turned else views[0]
+
+    def _forward(self, crops: torch.Tensor, network: Callable, *args: Any, **kwargs: Any) -> Any:
+        with torch.autocast(crops.device.type, torch.bfloat16, enabled=self.amp):
+            output = network(crops, *args, **kwargs)
+        return [head.float() for head in output] if isinstance(output, list) else output.float()
+
+
+def _plain(inputs: torch.Tensor) -> torch.Tensor:
+    return inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs

@@ -14,6 +14,8 @@ from tqdm import tqdm
 from custom.errors import InputError
 
 _ENVIRON = "distributed.nanny.pre-spawn-environ"
+# Of Dask's pages, which it always serves: nobody else's business, and at a free port.
+_PAGES = "127.0.0.1:0"
 
 
 def spread(
@@ -89,6 +91,7 @@ def _local_cluster(processes: bool) -> LocalCluster:
             n_workers=os.cpu_count() if processes else 1,
             processes=processes,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=_PAGES,
+            worker_dashboard_address=_PAGES,
             silence_logs=logging.CRITICAL,
         )

@@ -150,6 +150,6 @@ def train(as_program: Callable[..., None], tmp_path: Path) -> Callable[..., Path
 def scheduler() -> Iterator[str]:
     """Address of a Dask cluster inside this process, which starts at once; a program reaches it as well."""
     with LocalCluster(
-        processes=False, protocol="tcp", n_workers=1, threads_per_worker=1, dashboard_address=None
+        processes=False, protocol="tcp", n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
     ) as cluster:
         yield cluster.scheduler_address

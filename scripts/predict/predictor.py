@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from monai.bundle import ConfigParser
-from monai.inferers import Inferer
 from monai.transforms import Compose, Invertd, LoadImaged
 from torch import nn
 
@@ -166,14 +165,17 @@ class Predictor:
         self.device: torch.device = _built(recipe, "device")
         with _without_advice():
             self.preprocessing: Compose = _built(recipe, "preprocessing")
-        self.inferer: Inferer = _built(recipe, "inferer")
-        # The mean over the eight views, which test-time augmentation gives, agrees with itself however it is turned.
-        self._one_view = CropInferer(_built(recipe, "amp"))
+        self.inferer: CropInferer = _built(recipe, "inferer")
         self.postprocessing: Compose = _built(recipe, "postprocessing")
         self.network = network or load_network(recipe, self.device)
         self._loading = 1 + _first(self.preprocessing, LoadImaged)
         self._cropping = _first(self.preprocessing, CropLesiond)
         self._putting_back = _first(self.postprocessing, Invertd)
+        if not isinstance(self.inferer, CropInferer):
+            raise InputError(
+                f"{recipe.model}: the inferer of its run is {type(self.inferer).__name__}, expected CropInferer, whose "
+                "eight views say how much an outline changes; name that one in the run's inference.json"
+            )
         if "pred" not in self.postprocessing.transforms[self._putting_back].keys:
             raise InputError(
                 f"{recipe.model}: the inference config of its run puts no `pred` back into the mammogram, so it is of "
@@ -217,34 +219,33 @@ class Predictor:
             names: of the lesions.
             items: of their boxes, as `crop` gives them.
         """
-        logits = [
-            one
-            for start in range(0, len(items), self.batch_size)
-            for one in self._infer(
-                self.inferer, torch.stack([item["image"] for item in items[start : start + self.batch_size]])
-            )
-        ]
-        return [self._finding(mammogram, name, item, one) for name, item, one in zip(names, items, logits, strict=True)]
+        findings = []
+        for start in range(0, len(items), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            with torch.no_grad():
+                crops = torch.stack([item["image"] for item in items[batch]]).to(self.device)
+                views = self.inferer.views(crops, self.network)
+                logits = self.inferer.joined(views)
+            for name, item, one, turned in zip(names[batch], items[batch], logits, views.unbind(1), strict=True):
+                findings.append(self._finding(mammogram, name, item, one, turned))
+        return findings
 
     def _finding(
-        self, mammogram: Mammogram, name: str, item: dict[str, Any], logits: torch.Tensor
+        self, mammogram: Mammogram, name: str, item: dict[str, Any], logits: torch.Tensor, views: torch.Tensor
     ) -> tuple[Finding, Quality]:
         result = self.postprocessing({**item, "pred": logits})
         mask, probability = result["pred"][0].numpy() > 0, result["probability"][0].numpy().astype(np.float32)
-        agreement = agreement_of(item["image"], self.threshold, self._crop_probabilities)
+        # Of single views: the mean over them, which test-time augmentation gives, is the same however it is turned.
+        agreement = agreement_of([self._outline_in_crop(view) for view in views])
         box: Box = item["box"]
         quality = assess(mask, probability, lesion_window(box, self.margin, self.square), self.threshold, agreement)
         measurements = measure(mask, probability, mammogram.spacing)
         reasons = tuple(SENTENCES[flag] for flag in quality.flags)
         return Finding(name, box, mask, probability, measurements, reasons), quality
 
-    def _infer(self, inferer: Inferer, images: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            return torch.as_tensor(inferer(_plain(images).to(self.device), self.network))
-
-    def _crop_probabilities(self, images: torch.Tensor) -> torch.Tensor:
-        logits = self._infer(self._one_view, images)
-        return torch.stack([self.postprocessing({"pred": one}, end=self._putting_back)["pred"] for one in logits])
+    def _outline_in_crop(self, logits: torch.Tensor) -> np.ndarray:
+        probability = self.postprocessing({"pred": logits}, end=self._putting_back)["pred"]
+        return probability[0].numpy(force=True) >= self.threshold
 
 
 def load_network(recipe: Recipe, device: torch.device) -> nn.Module:
@@ -290,7 +291,3 @@ def _without_advice() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _plain(images: torch.Tensor) -> torch.Tensor:
-    return images.as_tensor() if hasattr(images, "as_tensor") else images

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy import ndimage
 
 from custom.metrics import dice
 from custom.transforms.crop import Window
-from custom.views import VIEWS, turned, turned_back
 
 EMPTY = "empty"
 TOUCHES_BORDER = "touches_border"
@@ -31,8 +29,6 @@ SENTENCES = {
 LEAST_CONFIDENCE = 0.5
 # Mean Dice of the outlines of the turned and mirrored crop with the plain one.
 LEAST_AGREEMENT = 0.8
-
-Probabilities = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -85,25 +81,17 @@ def assess(mask: np.ndarray, probability: np.ndarray, window: Window, threshold:
     return Quality(tuple(flag for flag, is_so in found.items() if is_so), border_pixels, pieces, confidence, agreement)
 
 
-def agreement_of(crop: torch.Tensor, threshold: float, predict: Probabilities) -> float:
-    """Mean Dice of the seven other outlines of a turned and mirrored crop with the plain one, in the crop.
+def agreement_of(outlines: Sequence[np.ndarray]) -> float:
+    """Mean Dice of the outlines of a turned and mirrored crop, put back, with that of the crop as it is.
 
     Test-time augmentation as in Wang et al., "Aleatoric uncertainty estimation with test-time augmentation for medical
     image segmentation with convolutional neural networks", Neurocomputing 338 (2019), doi 10.1016/j.neucom.2019.01.103.
 
     Args:
-        crop: `(C, X, Y)`, as the network takes it.
-        threshold: of the probabilities.
-        predict: takes `(B, C, X, Y)` and gives the probabilities, `(B, 1, X, Y)`.
+        outlines: bool `(X, Y)`, in the crop; the first is of the crop as it is.
 
     Returns:
         1 where all are equal, empty ones as well.
     """
-    outlines = {}
-    for odd in (0, 1):  # A quarter turn may change the shape, so that not all eight fit into one batch.
-        views = [view for view in VIEWS if view[0] % 2 == odd]
-        batch = torch.stack([turned(crop, view) for view in views])
-        for view, probability in zip(views, predict(batch), strict=True):
-            outlines[view] = turned_back(probability, view)[0].numpy(force=True) >= threshold
-    plain = outlines.pop(VIEWS[0])
-    return float(np.mean([dice(one, plain) if one.any() or plain.any() else 1.0 for one in outlines.values()]))
+    plain, *others = outlines
+    return float(np.mean([dice(one, plain) if one.any() or plain.any() else 1.0 for one in others]))

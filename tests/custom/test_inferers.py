@@ -42,9 +42,19 @@ def test_turned_crops_give_the_mean_of_their_probabilities_put_back():
 
     # Turning the crop and putting the result back is the same as turning the kernel the other way.
     kernels = [torch.rot90(one, turns, (2, 3)) for one in (kernel, kernel.flip(3)) for turns in range(4)]
-    expected = torch.stack([functional.conv2d(image, one, padding=1).sigmoid() for one in kernels]).mean(0)
-    assert (expected - network(image).sigmoid()).abs().max() > 1e-3
-    torch.testing.assert_close(CropInferer(turned=True)(image, network).sigmoid(), expected)
+    expected = torch.stack([functional.conv2d(image, one, padding=1) for one in kernels])
+    views = CropInferer().views(image, network)
+    assert views.shape == (8, 2, 1, 6, 4)
+    for one in expected:  # The order of the views but the first is nobody's business.
+        assert min((one - view).abs().max() for view in views) < 1e-5
+    torch.testing.assert_close(views[0], network(image))
+
+    mean = expected.sigmoid().mean(0)
+    assert (mean - network(image).sigmoid()).abs().max() > 1e-3
+    averaging = CropInferer(turned=True)
+    torch.testing.assert_close(averaging(image, network).sigmoid(), mean)
+    torch.testing.assert_close(averaging.joined(views).sigmoid(), mean)
+    torch.testing.assert_close(CropInferer().joined(views), CropInferer()(image, network))
 
 
 def test_one_head_stays_a_tensor():

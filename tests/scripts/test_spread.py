@@ -3,8 +3,10 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from custom.errors import InputError
@@ -22,6 +24,25 @@ def fail(number: int) -> int:
     if number == 2:
         raise OSError(28, "No space left on device")
     return number
+
+
+def listening(_: object = None) -> set[tuple[str, int]]:
+    """The addresses at which this process and the one that started it can be reached."""
+    processes = psutil.Process(), psutil.Process().parent()
+    found = (one.net_connections() for one in processes if one is not None and one.name().startswith("python"))
+    return {tuple(one.laddr) for several in found for one in several if one.status == psutil.CONN_LISTEN}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("processes", [False, True])
+def test_work_on_this_machine_cannot_be_reached_from_outside(processes: bool):
+    with socket.socket() as other_program:
+        with suppress(OSError):  # Dask warns where the port that it takes of itself is taken.
+            other_program.bind(("127.0.0.1", 8787))
+            other_program.listen()
+        before = listening()
+        [while_at_work] = spread(listening, [1], None, "Testing", "number", processes=processes)
+    assert {host for host, _ in while_at_work - before} == {"127.0.0.1"}
 
 
 def test_results_are_in_order(scheduler: str):

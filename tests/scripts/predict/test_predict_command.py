@@ -202,7 +202,7 @@ def test_a_repetition_changes_nothing_and_does_only_what_is_not_done(
     args = json.loads((run / "inference.json").read_text())
     (run / "inference.json").write_text(json.dumps(args | {"threshold": 0.6}))
     assert again() == ["a", "b"]
-    other_chain = {"threshold": 0.6, "inferer": {"_target_": "monai.inferers.SimpleInferer"}}
+    other_chain = {"threshold": 0.6, "inferer": {"_target_": "custom.inferers.CropInferer"}}
     (run / "inference.json").write_text(json.dumps(args | other_chain))
     assert again() == ["a", "b"]
     assert again(format="nrrd") == ["a", "b"]

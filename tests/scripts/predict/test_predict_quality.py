@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from scripts.predict.quality import (
     DISAGREEMENT,
@@ -73,35 +72,23 @@ def test_disagreement(agreement: float, flags: tuple[str, ...]):
     assert assessed((20, 30, 30, 40), agreement=agreement).flags == flags
 
 
-def test_a_network_that_sees_each_pixel_alone_agrees_with_itself():
-    crop = torch.rand(1, 6, 8, generator=torch.Generator().manual_seed(0))
-    assert agreement_of(crop, 0.5, lambda batch: batch) == 1
+def outline(*pixels: tuple[int, int]) -> np.ndarray:
+    marked = np.zeros((8, 8), dtype=bool)
+    for pixel in pixels:
+        marked[pixel] = True
+    return marked
 
 
-def test_a_network_that_always_marks_the_same_corner_does_not():
-    corner = torch.zeros(1, 8, 8)
-    corner[0, :4, :4] = 1
-
-    # Turned back, the corner is at each of the four corners twice; one of the eight is the plain one.
-    agreement = agreement_of(torch.rand(1, 8, 8), 0.5, lambda batch: corner.expand(4, 1, 8, 8))
-    assert agreement == pytest.approx(1 / 7)
+def test_agreement_is_the_mean_dice_with_the_first_outline():
+    plain = outline((0, 0), (0, 1))
+    # Dice with two pixels: 1, 2 * 1 / 3, 2 * 1 / 4 and 0.
+    others = [plain, outline((0, 1)), outline((0, 1), (5, 5)), outline()]
+    assert agreement_of([plain, *others]) == pytest.approx((1 + 2 / 3 + 1 / 2 + 0) / 4)
 
 
 def test_nothing_agrees_with_nothing():
-    crop = torch.zeros(1, 8, 8)
-    assert agreement_of(crop, 0.5, lambda batch: batch) == 1
-
-
-def test_all_eight_views_are_different():
-    seen: list[bytes] = []
-    crop = torch.arange(64.0).reshape(1, 8, 8)
-
-    def look(batch: torch.Tensor) -> torch.Tensor:
-        seen.extend(view.numpy().tobytes() for view in batch)
-        return batch
-
-    agreement_of(crop, 0.5, look)
-    assert len(seen) == len(set(seen)) == 8
+    assert agreement_of([outline()] * 8) == 1
+    assert agreement_of([outline(), *[outline((0, 0))] * 7]) == 0
 
 
 def test_each_flag_is_a_sentence_in_a_report():

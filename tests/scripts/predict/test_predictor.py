@@ -26,8 +26,17 @@ def test_agreement_is_that_of_single_views_whatever_the_outline_is_made_of(tmp_p
     one = Predictor(recipe, to_the_left)
     mammogram = one.read(write_image(tmp_path / "a.png", mass(30, 60)))
     [(_, quality)] = one.outline(mammogram, ["a"], [one.crop(mammogram, box_of(30, 60))])
-    assert seen == (16 if averaged else 9)
+    assert seen == 8
     assert quality.agreement < 0.8
+
+
+def test_an_inferer_without_views_is_refused(tmp_path: Path):
+    folder = write_run(tmp_path / "run")
+    args = json.loads((folder / "inference.json").read_text())
+    args["inferer"] = {"_target_": "monai.inferers.SimpleInferer"}
+    (folder / "inference.json").write_text(json.dumps(args))
+    with pytest.raises(InputError, match=r"model\.pt: the inferer of its run is SimpleInferer, expected CropInferer"):
+        Predictor(read_recipe(str(folder)))
 
 
 def test_weights_that_the_metadata_do_not_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
