@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from monai.data.box_utils import box_iou
 
 from custom.errors import InputError
 from custom.files import write_if_changed
 from custom.handlers.lesion_results import BOX
 from custom.transforms import lesion_window
-from scripts.case import CONTEXT, Row, by_dice, read_case
+from scripts.case import CONTEXT, Case, Row, by_dice, read_case
 from scripts.document import check_place, put
 from scripts.drawing import drawn_as
 from scripts.predict.predictor import RELEASED
@@ -50,27 +51,36 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
     evaluations = [read_evaluation(file.parent, datasets) for file in folder.glob("*/summary.json")]
     if not evaluations:
         raise InputError(f"{folder}: no evaluation in it; run `evaluating` with --model {RELEASED} first")
-    evaluations.sort(key=lambda one: one.summary["settings"].get("box_displacement", 0.0))
+    evaluations.sort(key=_displacement)
+    if _displacement(evaluations[0]):
+        raise InputError(
+            f"{folder}: no evaluation with exact boxes in it; run `evaluating` with --model {RELEASED} alone as well"
+        )
     for one in evaluations:
         model = one.summary["settings"].get("model")
         if Path(str(model)).resolve() != RELEASED.resolve():
             raise InputError(f"{one.folder}: an evaluation of {model}, expected one of {RELEASED}; take it away")
+        if _lesions(one) != _lesions(evaluations[0]):
+            raise InputError(f"{one.folder}: of other lesions than {evaluations[0].folder}; take one of them away")
     file = Path(document)
     check_place(file, *PLACE)
     picture = file.with_name(f"{file.stem}_failures.png")
-    worst = by_dice(evaluations[-1].lesions)[:WORST]
+    last = evaluations[-1]
+    rows = by_dice(last.lesions)[:WORST]
+    worst = [(row, read_case(entry_of(last, row), row, [prediction_file(last, row)])) for row in rows]
     with figure_style():
-        drawn = drawn_as(_outlines(evaluations[-1], worst), "png", DPI)
+        drawn = drawn_as(_outlines(worst), "png", DPI)
     write_if_changed(picture, drawn)
     put(file, *PLACE, _page(evaluations, worst, picture.name))
 
 
-def _page(evaluations: Sequence[Evaluation], worst: Sequence[Row], picture: str) -> str:
+def _page(evaluations: Sequence[Evaluation], worst: Sequence[tuple[Row, Case]], picture: str) -> str:
     boxes = [_boxes(one) for one in evaluations]
     summary = evaluations[0].summary
     confidence = f"{100 * summary['settings']['confidence']:g} %"
     whole = [
-        [name, *(mean_with_interval(one.summary["per_lesion"][metric], metric) for metric in SHOWN)]
+        [name, _agreement(evaluations[0], one)]
+        + [mean_with_interval(one.summary["per_lesion"][metric], metric) for metric in SHOWN]
         for name, one in zip(boxes, evaluations, strict=True)
     ]
     groups = [summaries(one) for one in evaluations]
@@ -85,45 +95,77 @@ def _page(evaluations: Sequence[Evaluation], worst: Sequence[Row], picture: str)
             told(row).strip(" ()"),
             f"{diameter(row):.0f}",
             *(share(row[key]) for key in ("dice", "dice_ellipse", "precision", "recall")),
+            f"{100 * _outside(row, case):.0f} %",
             size_told(row),
         ]
-        for row in worst
+        for row, case in worst
     ]
     parts = [
         f"Mean over {summary['lesions']} lesions of {summary['patients']} patients, in brackets its {confidence} "
         "interval from a bootstrap that draws whole patients; measured in the full mammogram, distances in its pixels.",
-        text_table(["boxes", *(NAMES[metric] for metric in SHOWN)], whole),
+        text_table(["boxes", "IoU with the exact box", *(NAMES[metric] for metric in SHOWN)], whole),
+        "IoU is the intersection of two boxes over their union, mean over the lesions; in brackets the 5th percentile.",
         "Dice by group. The diameter is that of the circle with as many pixels as the lesion, a quarter of the lesions "
         "in each group.",
         text_table(["group", "lesions", "patients", *boxes], by_group),
         f"The {len(worst)} lowest Dice with boxes {boxes[-1]}:",
         text_table(
-            ["lesion", "known", "diameter", "Dice", "ellipse", "precision", "recall", "the outline"],
+            ["lesion", "known", "diameter", "Dice", "ellipse", "precision", "recall", "outside the box", "the outline"],
             cases,
         ),
+        "Outside the box: the part of the true lesion that the given box leaves out.",
         f"![Outlines of the {len(worst)} lesions with the lowest Dice]({picture})",
         f"*The same lesions without their mammograms. {COLOURS} Grey: the box that was given.*",
     ]
     return "\n\n".join(parts)
 
 
+def _lesions(evaluation: Evaluation) -> set[str]:
+    return {row["lesion_id"] for row in evaluation.lesions}
+
+
+def _displacement(evaluation: Evaluation) -> float:
+    return evaluation.summary["settings"].get("box_displacement", 0.0)
+
+
 def _boxes(evaluation: Evaluation) -> str:
-    displacement = evaluation.summary["settings"].get("box_displacement", 0.0)
+    displacement = _displacement(evaluation)
     return f"displaced and scaled by up to {100 * displacement:g} %" if displacement else "exact"
 
 
-def _outlines(evaluation: Evaluation, rows: Sequence[Row]) -> Figure:
-    lines = -(-len(rows) // COLUMNS)
+def _agreement(exact: Evaluation, evaluation: Evaluation) -> str:
+    """How well the boxes of an evaluation agree with those of another."""
+    boxes = {row["lesion_id"]: _box(row) for row in evaluation.lesions}
+    pairs = [(_box(row), boxes[row["lesion_id"]]) for row in exact.lesions]
+    found = np.diagonal(box_iou(*np.swapaxes(pairs, 0, 1)))
+    return f"{share(found.mean())} ({share(np.percentile(found, 5))})"
+
+
+def _box(row: Row) -> list[float]:
+    return [row[edge] for edge in BOX]
+
+
+def _outside(row: Row, case: Case) -> float:
+    """The part of the true lesion that its box leaves out."""
+    x0, y0, x1, y1 = np.round(_box_in_crop(row)).astype(int)
+    return 1 - case.truth[x0:x1, y0:y1].sum() / row["lesion_pixels"]
+
+
+def _box_in_crop(row: Row) -> list[float]:
+    box = _box(row)
+    corner = lesion_window(box, CONTEXT, square=True)[:2]
+    return [edge - start for edge, start in zip(box, corner * 2, strict=True)]
+
+
+def _outlines(cases: Sequence[tuple[Row, Case]]) -> Figure:
+    lines = -(-len(cases) // COLUMNS)
     figure = Figure(figsize=(WIDTH, lines * WIDTH / COLUMNS * 1.12))
     tiles = figure.subplots(lines, COLUMNS, squeeze=False).ravel().tolist()
-    for tile in tiles[len(rows) :]:
+    for tile in tiles[len(cases) :]:
         tile.axis("off")
-    for tile, row in zip(tiles, rows, strict=False):
-        case = read_case(entry_of(evaluation, row), row, [prediction_file(evaluation, row)])
+    for tile, (row, case) in zip(tiles, cases, strict=False):
         predicted = [mask for mask in case.predictions if mask is not None]
         show_outlined(tile, np.ones_like(case.image), [case.truth], predicted, (0, 1))
-        box = [row[edge] for edge in BOX]
-        corner = lesion_window(box, CONTEXT, square=True)[:2]
-        show_box(tile, [edge - start for edge, start in zip(box, corner * 2, strict=True)], 1, GREY)
+        show_box(tile, _box_in_crop(row), 1, GREY)
         tile.set_title(f"Dice {share(row['dice'])}")
     return figure
