@@ -70,7 +70,7 @@ def predict(
     engine: Engine = "torch",
     scheduler: str | None = None,
 ) -> None:
-    """Outline masses in mammograms, each inside the box that is given for it.
+    """Outline masses in mammograms, each by the box that is given for it.
 
     Writes of every lesion a mask of the whole mammogram, a picture and a JSON with measurements and quality flags, and
     of a DICOM mammogram a DICOM SEG and a structured report, into a folder for each mammogram; `predictions.csv` says
@@ -131,6 +131,8 @@ def predict(
             if isinstance(outcome, Exception):
                 raise outcome
     _conclude(output, images, rows)
+    if run_dir is None:
+        print("These are the released weights: what they know, and what they do not, stands in bundle/docs/README.md")
 
 
 def _no_images(image: Path, output: Path, table: Path | None) -> tuple[Path, ...]:
