@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import fire
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from custom.errors import report_input_errors
+import fire
+from fire.helptext import HelpText
+from fire.trace import FireTrace
+
+from custom.errors import InputError, report_input_errors
 from scripts.card import card
-from scripts.checked import checked
+from scripts.checked import checked, nearest
 from scripts.datalists import datalists
 from scripts.demo import demo
 from scripts.package import package
@@ -19,24 +27,50 @@ from scripts.release import release
 from scripts.report.command import report
 from scripts.study.command import study
 
-VERBS = {
-    "card": checked(card),
-    "datalists": checked(datalists),
-    "demo": checked(demo),
-    "package": checked(package),
-    "phantoms": checked(phantoms),
-    "predict": checked(predict),
+VERBS: dict[str, Any] = {
+    "card": card,
+    "datalists": datalists,
+    "demo": demo,
+    "package": package,
+    "phantoms": phantoms,
+    "predict": predict,
     "prepare": {
-        "cbis_ddsm": checked(prepare_cbis_ddsm),
-        "inbreast": checked(prepare_inbreast),
-        "manifest": checked(prepare_manifest),
+        "cbis_ddsm": prepare_cbis_ddsm,
+        "inbreast": prepare_inbreast,
+        "manifest": prepare_manifest,
     },
-    "release": checked(release),
-    "report": checked(report),
+    "release": release,
+    "report": report,
     "study": study,
 }
+HELP = {"--help", "-h"}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the verb that `arguments` begin with, or print what it takes.
+
+    Raises:
+        InputError: there is no such verb, or it does not take what follows.
+    """
+    found, command, rest = VERBS, "python -m scripts", list(arguments)
+    while isinstance(found, dict) and rest and rest[0] not in HELP:
+        given = rest.pop(0)
+        name = given.replace("-", "_")  # as Fire takes flags
+        if name not in found:
+            raise InputError(f"{given}: no such verb; expected one like {', '.join(nearest(name, found))}")
+        found, command = found[name], f"{command} {name}"
+    if isinstance(found, dict) or HELP.intersection(rest):
+        print(_help(found, command))
+    else:
+        fire.Fire(checked(found), rest, name=command)
+
+
+def _help(found: dict[str, Any] | Callable[..., None], command: str) -> str:
+    """Fire's help, without the quotation marks around `command` and the short flags, which no verb takes."""
+    text = HelpText(found, FireTrace(found, command)).replace(shlex.quote(command), command)
+    return re.sub(r"-\w, (?=--)", "", text)
 
 
 if __name__ == "__main__":
     report_input_errors()
-    fire.Fire(VERBS, name="python -m scripts")
+    main(sys.argv[1:])

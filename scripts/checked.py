@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pydantic import ConfigDict, ValidationError, validate_call
@@ -14,40 +13,42 @@ from custom.errors import InputError
 
 
 def checked(function: Callable[..., None]) -> Callable[..., None]:
-    """`function` as a verb: refuses flags that it does not have and values of the wrong kind before it does anything.
+    """`function` as a verb: refuses flags that it does not have, lacks or cannot use before it does anything.
 
-    Fire alone would run it first and complain about the flag afterwards.
+    Fire sees a function that takes whatever stands on the command line. If it saw the flags of `function`, it would
+    tell of a missing one by a page of usage, and of an unknown one only after running it.
     """
-    signature = inspect.signature(function)
-    switches = next((name for name, kind in signature.parameters.items() if kind.kind is kind.VAR_KEYWORD), "")
+    parameters = inspect.signature(function).parameters.values()
+    names = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+    kinds = {one.kind for one in parameters}
     call = validate_call(config=ConfigDict(strict=True))(function)
 
-    @functools.wraps(function)
     def verb(*arguments: Any, **flags: Any) -> None:
-        if "help" in flags:  # Fire leaves it to a function that takes any flag and needs none
-            print(inspect.getdoc(function))
-            return
-        for name in () if switches else flags:
-            if name not in signature.parameters:
-                near = difflib.get_close_matches(name, signature.parameters, n=1) or list(signature.parameters)
-                raise InputError(f"--{name}: no such flag; expected one like {', '.join('--' + flag for flag in near)}")
+        for name in flags:
+            if name not in names and inspect.Parameter.VAR_KEYWORD not in kinds:
+                near = ", ".join(f"--{flag}" for flag in nearest(name, names))
+                raise InputError(f"--{name}: no such flag; expected one like {near}")
+        free = [name for name in names if name not in flags]
+        given = dict(zip(free, arguments, strict=False)) | flags
+        further = arguments[len(free) :]
+        if further and inspect.Parameter.VAR_POSITIONAL not in kinds:
+            raise InputError(f"{further[0]}: no flag is left for it; expected values of --{', --'.join(names)} alone")
+        # By name, so that a flag may be left out before another; what has no name can only follow those that have one.
+        placed = [given.pop(name) for name in names] if further else []
         try:
-            bound = signature.bind_partial(*arguments, **flags)
-        except TypeError as error:
-            raise InputError(f"{function.__name__}: {error}; --help tells what it takes") from error
-        given = dict(bound.arguments)
-        given |= given.pop(switches, {})
-        try:
-            call(**given)  # by name, so that a fault names its flag
+            call(*placed, *further, **given)
         except ValidationError as error:
             fault = error.errors()[0]
-            flag = fault["loc"][0]
+            place = fault["loc"][0]
+            flag = names[place] if isinstance(place, int) else place
             if fault["type"].startswith("missing"):
                 raise InputError(f"--{flag} is missing: give it on the command line") from error
             expected = fault["msg"].removeprefix("Input should be ")
             raise InputError(f"--{flag}: found {fault['input']!r}, expected {expected}") from error
 
-    if not switches:
-        taken = [*signature.parameters.values(), inspect.Parameter("unknown_flags", inspect.Parameter.VAR_KEYWORD)]
-        verb.__signature__ = signature.replace(parameters=taken)  # type: ignore[attr-defined]
     return verb
+
+
+def nearest(name: str, known: Collection[str]) -> list[str]:
+    """What of `known` a misspelt `name` may mean: the one that is like it, or all."""
+    return difflib.get_close_matches(name, known, n=1) or list(known)

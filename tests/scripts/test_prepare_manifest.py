@@ -338,25 +338,6 @@ def test_no_table(tmp_path: Path):
         prepare_manifest(str(tmp_path / "nowhere.csv"), str(tmp_path / "out"))
 
 
-@pytest.mark.parametrize(
-    ("flags", "line"),
-    [
-        ({"tabel": "b", "table": "a", "dataset_dir": "c"}, "--tabel: no such flag; expected one like --table"),
-        ({"copy": "maybe", "table": "a", "dataset_dir": "c"}, "--copy: found 'maybe', expected a valid boolean"),
-        ({"table": "1", "dataset_dir": "c"}, "--table: found 1, expected a valid string"),
-    ],
-)
-def test_wrong_flags(as_program: Callable, flags: dict[str, str], line: str):
-    with pytest.raises(InputError) as caught:
-        as_program("scripts", "prepare", "manifest", **flags)
-    assert str(caught.value) == line
-
-
-def test_help(as_program: Callable, capsys: pytest.CaptureFixture):
-    as_program("scripts", "demo", "--help")
-    assert "output_dir: holds everything" in capsys.readouterr().out
-
-
 cell = st.text(st.characters(codec="utf-8", exclude_characters='\r\0"', exclude_categories=["Cc", "Zs"]), min_size=1)
 
 
