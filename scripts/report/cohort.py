@@ -11,6 +11,7 @@ from pathlib import Path
 from custom.data import PARTS
 from custom.errors import InputError
 from scripts.counting import count
+from scripts.prepare.output import told_name
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
 from scripts.report.drawing import finish, legend_below, new_axes
 from scripts.report.evaluations import principal
@@ -50,7 +51,7 @@ def audit(source: Run | Study) -> list[Block]:
     """
     folders = {data.folder: data for data in _datasets(source)}
     return [
-        _audit_table(folder / "audit.csv", data.datalist["name"])
+        _audit_table(folder / "audit.csv", told_name(data.datalist))
         for folder, data in folders.items()
         if (folder / "audit.csv").is_file()
     ]
@@ -107,7 +108,7 @@ def _distribution(data: Data, attribute: str, label: str) -> Figure | None:
     finish(axes, label, "share of the part's lesions, %")
     legend_below(drawing)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
-    name, split = data.datalist["name"], data.split
+    name, split = told_name(data.datalist), data.split
     caption = f"{name}, split {split}."
     if unknown:
         caption += f" Without a known value and left out: {count(unknown, 'lesion')}."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scripts.counting import count_lesions
+from scripts.prepare.output import told_name
 from scripts.report.blocks import NotThere
 from scripts.report.sources import Evaluation, Row, Run, Study
 from scripts.study.arm import TEST
@@ -64,9 +65,9 @@ def title(run: Run, evaluation: Evaluation) -> str:
 
 
 def tested_on(evaluation: Evaluation) -> str:
-    """`inbreast_mass, split test`."""
+    """`inbreast_mass, split test`; `synthetic inbreast_mass, split test` of phantoms."""
     dataset = evaluation.summary["dataset"]
-    return f"{dataset['name']}, split {dataset['split']}"
+    return f"{told_name(dataset)}, split {dataset['split']}"
 
 
 def suffix(run: Run, evaluation: Evaluation) -> str:

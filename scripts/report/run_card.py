@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from custom.data import PARTS
 from custom.provenance import dataset_provenance
 from scripts.counting import count_lesions
+from scripts.prepare.output import told_name
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
 from scripts.report.evaluations import changed_settings, principal, tested, title
-from scripts.report.sources import Evaluation, Run
+from scripts.report.sources import Evaluation, Row, Run
 from scripts.study.cells import share
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Rows = list[tuple[str, str]]
 
@@ -40,7 +44,7 @@ def evaluating_command(run: Run, evaluation: Evaluation | None = None) -> str:
     if evaluation is None:
         return f"{command} {_data_flag(run)}"
     settings = evaluation.summary["settings"]
-    given = {"dataset_dir": f"data/{PurePath(settings['dataset_dir']).name}"}
+    given = {"dataset_dir": _data_place(settings)}
     if settings["split"] != run.args["split"]:
         given["split"] = settings["split"]
     given |= dict(sorted(changed_settings(run, evaluation).items()))
@@ -48,15 +52,28 @@ def evaluating_command(run: Run, evaluation: Evaluation | None = None) -> str:
 
 
 def _place(run: Run) -> str:
-    """The run's folder from the folder of the repository, as the documentation has it."""
+    """The run's folder; see `_from_root`."""
     parents = run.folder.resolve().parents
     inside_study = (parents[1] / "table.md").is_file()
     place = f"studies/{parents[1].name}/runs/{run.name}" if inside_study else f"runs/{run.name}"
-    return shlex.quote(place)
+    return shlex.quote(_from_root(run.folder, place))
 
 
 def _data_flag(run: Run) -> str:
-    return f"--dataset_dir {shlex.quote('data/' + PurePath(run.args['dataset_dir']).name)}"
+    return f"--dataset_dir {shlex.quote(_data_place(run.args))}"
+
+
+def _data_place(settings: Row) -> str:
+    return _from_root(settings["dataset_dir"], f"data/{PurePath(settings['dataset_dir']).name}")
+
+
+def _from_root(folder: str | Path, usual: str) -> str:
+    """A folder from that of the repository, such as `demo/cbis_ddsm`; where it is elsewhere, `usual`.
+
+    A report holds no absolute path; for one that is elsewhere it says what the documentation has.
+    """
+    place = Path(os.path.abspath(ROOT / folder))
+    return place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else usual
 
 
 def _data_rows(run: Run) -> Rows:
@@ -68,7 +85,11 @@ def _data_rows(run: Run) -> Rows:
         summaries = [evaluation.summary for evaluation in run.evaluations]
         same = [s for s in summaries if (s["settings"]["dataset_dir"], s["settings"]["split"]) == place]
         about = same[0]["dataset"] if same else {"name": PurePath(place[0]).name}
-    rows += [("data set", about["name"]), ("source of the data", about.get("source", "")), ("split", run.args["split"])]
+    rows += [
+        ("data set", told_name(about)),
+        ("source of the data", about.get("source", "")),
+        ("split", run.args["split"]),
+    ]
     if run.data is not None:
         for part in PARTS:
             lesions = run.data.datalist.get(part, ())

@@ -12,6 +12,7 @@ import torch
 from custom.errors import InputError
 from custom.locks import held
 from scripts.document import check_place
+from scripts.prepare.output import told_name
 from scripts.spread import spread
 from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
@@ -84,7 +85,7 @@ def heading(study: Study, jobs: list[Job], datasets: list[dict[str, Any]]) -> di
         "name": study.name,
         "description": study.description,
         "test": study.test_heading,
-        "dataset": datasets[0]["name"],
+        "dataset": told_name(datasets[0]),
         "split": ", ".join(dataset["split"] for dataset in datasets),
         "manifest_sha256": datasets[0]["manifest_sha256"],
         "datalist_sha256": ", ".join(dataset["datalist_sha256"] for dataset in datasets),

@@ -43,6 +43,9 @@ def test_what_is_shown_in_full(evaluations: list, expected: list | None):
 def test_a_title_names_what_is_unlike_the_training():
     assert title(run_of(), ELSEWHERE) == "inbreast, split test"
     assert title(run_of(), DISPLACED) == "small, split patient, box displacement 0.1"
+    phantoms = evaluation("phantoms", ROWS)
+    phantoms.summary["dataset"]["source"] = "synthetic mammograms in the form of CBIS-DDSM"
+    assert title(run_of(), phantoms) == "synthetic small, split patient"
 
 
 def test_the_seeds_of_an_arm_are_averaged():

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scripts.report.blocks import Command, Table
-from scripts.report.run_card import evaluating_command, run_card
+from scripts.report.run_card import ROOT, evaluating_command, run_card
 from scripts.report.sources import read_run
 from tests.scripts.report.pictured_run import write_curves, write_run
 from tests.scripts.report.told_run import evaluation, lesion, run_of
@@ -50,6 +51,18 @@ def test_commands_repeat_the_run(tmp_path: Path, dataset: Path, study: bool):
     commands = [block.text for block in run_card(read_run(folder, [])) if isinstance(block, Command)]
     assert commands == [
         f"python -m monai.bundle run {task} --args_file {place}/{task}.json --dataset_dir data/prepared"
+        for task in ("training", "evaluating")
+    ]
+
+
+@pytest.mark.parametrize("dataset_dir", ["demo/cbis_ddsm", str(ROOT / "demo" / "cbis_ddsm")])
+def test_commands_name_the_places_that_lie_in_the_repository(dataset_dir: str):
+    of_demo = evaluation("e", [lesion(0)], dataset_dir=dataset_dir)
+    run = replace(run_of(of_demo), folder=ROOT / "demo" / "runs" / "demo_1")
+    run.args["dataset_dir"] = dataset_dir
+    commands = [block.text for block in run_card(run) if isinstance(block, Command)]
+    assert commands == [
+        f"python -m monai.bundle run {task} --args_file demo/runs/demo_1/{task}.json --dataset_dir demo/cbis_ddsm"
         for task in ("training", "evaluating")
     ]
 

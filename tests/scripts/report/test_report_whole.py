@@ -102,6 +102,19 @@ def test_a_run_without_birads(tmp_path: Path):
     }
 
 
+def test_synthetic_data_are_named_so(tmp_path: Path):
+    table = write_manifest(tmp_path / "raw", patients=4)
+    (table.parent / "phantoms.json").write_text("{}")
+    prepare_manifest(str(table), str(tmp_path / "drawn"))
+    page = tmp_path / "report.html"
+    report(str(whole_run(tmp_path / "run", tmp_path / "drawn")), str(page))
+    html = page.read_text()
+    assert titles(page) == RUN
+    assert "evaluated on synthetic drawn, split patient" in html
+    # But for the place in the commands and the names of figures, the data set stands nowhere without the word.
+    assert re.findall(r"(?<!synthetic[ _])(?<!data/)\bdrawn\b", html) == []
+
+
 def test_a_run_that_was_neither_evaluated_nor_logged(tmp_path: Path, dataset: Path):
     page = tmp_path / "report.html"
     report(str(write_run(tmp_path / "run", dataset, tests=())), str(page))

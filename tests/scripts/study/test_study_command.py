@@ -96,6 +96,7 @@ def test_more_seeds_later_and_tests_of_the_same_runs(phantom_dataset: Path, tmp_
     assert float(rows[0]["dice_ellipse"]) > float(rows[1]["dice_ellipse"])
     assert "study own --dataset_dir" not in document.read_text()  # a file of one's own is named as it was given
     assert "results_own.png" in document.read_text()
+    assert "synthetic prepared" in document.read_text()
 
     with pytest.raises(InputError, match=r'has results of switches .*"epochs": 2.*found .*"epochs": 3.*--output_dir'):
         study_training(str(tmp_path / "own.json"), **place, **{**TOY, "epochs": 3})
