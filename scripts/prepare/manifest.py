@@ -80,7 +80,8 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
         }
         datalists = make_splits(usable, parts)
         write_datalists(target, about, datalists)
-        print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
+        counted = count_splits(datalists) or ["  no split: it takes lesions of three patients, or a column split"]
+        print("\n".join([*count_statuses(audited), *list_reasons(audited), *counted]))
         if not usable:
             raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
 
@@ -142,6 +143,8 @@ def pair(
         and the reason why the lesion cannot be used.
     """
     try:
+        if suffix(image).lower() == ".mhd":  # one file is linked, or copied
+            raise InputError(f"{image}: found a MetaImage whose pixels lie in another file; save it as one .mha file")
         pixels = read_values(image, folder)
     except InputError as error:
         for row in lesions:

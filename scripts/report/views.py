@@ -14,7 +14,7 @@ from scripts.case import CONTEXT, Row
 from scripts.report.blocks import Block, Figure, Figures
 from scripts.report.evaluations import principal
 from scripts.report.figures import WIDTH
-from scripts.report.lesions import entry_of, prediction_file
+from scripts.report.lesions import entry_of, is_known, prediction_file
 from scripts.report.outlined import COLOURS, show_box, show_outlined, shrunk
 from scripts.report.sources import Evaluation, Run
 from scripts.study.cells import share
@@ -47,7 +47,7 @@ def _breasts(evaluation: Evaluation) -> list[Breast]:
     """Those with a lesion in both views; in each view, the mammogram with the first of them."""
     found: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in evaluation.lesions:
-        if row["patient_id"] and row["laterality"]:
+        if row["patient_id"] and is_known(row["laterality"]):
             found.setdefault((row["patient_id"], row["laterality"]), {}).setdefault(row["view"], []).append(row)
     return [breast for breast in found.values() if all(view in breast for view in VIEWS)]
 

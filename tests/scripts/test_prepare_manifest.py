@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import itk
 import numpy as np
 import pytest
 from conftest import snapshot, write_manifest, write_png
@@ -141,6 +142,10 @@ def test_every_fault_is_one_quarantined_row(tmp_path: Path):
         rows[9] |= {"x0": "5", "y0": "a", "x1": "7", "y1": "20"}
         rows[10]["mask"] = ""
         rows[11] |= {"x0": "5", "y0": "6.5", "x1": "70", "y1": "80"}
+        # ITK writes its pixels to two.raw beside it.
+        frame = cv2.imread(str(raw / rows[12]["image"]), cv2.IMREAD_UNCHANGED)
+        itk.imwrite(itk.image_from_array(frame), str(raw / "images/two.mhd"))
+        rows[12]["image"] = "images/two.mhd"
 
     change(table, spoil)
     change(
@@ -162,10 +167,12 @@ def test_every_fault_is_one_quarantined_row(tmp_path: Path):
             "box (5, 5, 5, 20): expected x0 < x1",
             "box (5, a, 7, 20): expected four numbers",
             "the table names no file",
+            "",
+            "images/two.mhd: found a MetaImage whose pixels lie in another file; save it as one .mha file",
         )
     ):
         assert text in reasons[number]
-        assert rows[number]["status"] == "quarantined"
+        assert (rows[number]["status"] == "quarantined") == bool(text)
         assert str(raw) not in reasons[number]
     assert "the mask is empty" in reasons[-1]
     assert len(rows) == 19
@@ -331,6 +338,13 @@ def test_nothing_usable(tmp_path: Path):
     with pytest.raises(InputError, match="no lesion is usable"):
         prepare_manifest(str(table), str(tmp_path / "out"))
     assert len(audit(tmp_path / "out")) == 2
+
+
+@pytest.mark.parametrize("patients", [2, 3])
+def test_too_few_patients_for_a_split_are_told(tmp_path: Path, capsys: pytest.CaptureFixture, patients: int):
+    prepare_manifest(str(write_manifest(tmp_path / "raw", patients=patients)), str(tmp_path / "out"))
+    assert ("no split: it takes lesions of three patients" in capsys.readouterr().out) == (patients < 3)
+    assert (tmp_path / "out" / "datalists" / "patient.json").is_file() == (patients == 3)
 
 
 def test_no_table(tmp_path: Path):

@@ -27,3 +27,9 @@ def test_both_views_of_one_breast(tmp_path: Path, dataset: Path):
 
 def test_a_single_view_is_not_shown(tmp_path: Path, dataset: Path):
     assert both_views(made_run(tmp_path / "run", dataset, lesions=1)) == []
+
+
+def test_breasts_whose_side_is_not_known_are_not_joined(tmp_path: Path, own_dataset: Path):
+    for file in (own_dataset / "datalists").glob("*.json"):
+        file.write_text(file.read_text().replace('"LEFT"', '"N/A"').replace('"RIGHT"', '"N/A"'))
+    assert both_views(made_run(tmp_path / "run", own_dataset)) == []
