@@ -19,15 +19,15 @@ from tests.benchmarks.chain import write_mammogram
 from tests.benchmarks.ratios import ROOT, in_process, note_row, ratio, seconds
 from tests.scripts.predict.phantom import write_small_run
 
-# Those of train.json: what `write_small_run` makes small for tests.
-DEFAULTS = {"features": [32, 64, 128, 256, 512, 32], "image_size": [224, 224]}
+# Those of plain.json: what `write_small_run` makes small for tests.
+FULL = {"features": [32, 64, 128, 256, 512, 32], "image_size": [224, 224]}
 ROUNDS = 5
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the default network; how fast its weights predict does not depend on what they are."""
-    return write_small_run(tmp_path_factory.mktemp("run") / "default", **DEFAULTS)
+    """A run of the full network; how fast its weights predict does not depend on what they are."""
+    return write_small_run(tmp_path_factory.mktemp("run") / "default", **FULL)
 
 
 def test_network(benchmark: Any, run: Path) -> None:

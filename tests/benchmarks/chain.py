@@ -42,9 +42,9 @@ def write_mammogram(file: Path, number: int = 1) -> list[int]:
 
 
 def preprocessing() -> Compose:
-    """The chain of `inference.json`."""
+    """The chain of `inference.json` with the values of `plain.json`, so at its full size."""
     parser = ConfigParser()
-    parser.read_config(str(ROOT / "bundle" / "configs" / "inference.json"))
+    parser.read_config([str(ROOT / "bundle" / "configs" / f"{name}.json") for name in ("inference", "plain")])
     parser["bundle_root"] = str(ROOT / "bundle")
     return parser.get_parsed_content("preprocessing")
 
