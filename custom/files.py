@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -132,6 +133,11 @@ def read_bytes(file: Path) -> bytes:
     if file.exists() and not (file.is_file() or file.is_dir()):
         raise OSError(errno.EINVAL, "no regular file")
     return file.read_bytes()
+
+
+def file_sha256(file: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def check_writable(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from pathlib import Path
 from typing import Any
 
 import monai
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from custom.data import datalist_file, load_datalist
+from custom.files import file_sha256
 
 
 def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> dict[str, Any]:
@@ -21,11 +22,13 @@ def provenance(network: nn.Module, settings: dict[str, Any], version: str) -> di
         version: of this bundle.
 
     Returns:
-        `parameters` (of the network), `dataset` (`name`, `split`, `source`, `manifest_sha256` of the table that the
-        data set was prepared from, `datalist_sha256`), `settings` and `versions`.
+        `parameters` (of the network), `model_sha256` (of its weights), `dataset` (`name`, `split`, `source`,
+        `manifest_sha256` of the table that the data set was prepared from, `datalist_sha256`), `settings` and
+        `versions`.
     """
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "model_sha256": file_sha256(Path(settings["model"])),
         "dataset": dataset_provenance(settings["dataset_dir"], settings["split"]),
         "settings": settings,
         "versions": {"bundle": version, "monai": monai.__version__, "torch": torch.__version__},
@@ -41,5 +44,5 @@ def dataset_provenance(dataset_dir: str, split: str) -> dict[str, Any]:
         "split": split,
         "source": datalist["source"],
         "manifest_sha256": datalist.get("manifest_sha256"),
-        "datalist_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "datalist_sha256": file_sha256(file),
     }

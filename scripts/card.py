@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from monai.data.box_utils import box_iou
 
 from custom.errors import InputError
-from custom.files import write_if_changed
+from custom.files import file_sha256, write_if_changed
 from custom.handlers.lesion_results import BOX
 from custom.transforms import lesion_window
 from scripts.case import CONTEXT, Case, Row, by_dice, read_case
@@ -56,10 +56,10 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
         raise InputError(
             f"{folder}: no evaluation with exact boxes in it; run `evaluating` with --model {RELEASED} alone as well"
         )
+    released = file_sha256(RELEASED)
     for one in evaluations:
-        model = one.summary["settings"].get("model")
-        if Path(str(model)).resolve() != RELEASED.resolve():
-            raise InputError(f"{one.folder}: an evaluation of {model}, expected one of {RELEASED}; take it away")
+        if one.summary.get("model_sha256") != released:
+            raise InputError(f"{one.folder}: of other weights than {RELEASED}; evaluate these, or take it away")
         if _lesions(one) != _lesions(evaluations[0]):
             raise InputError(f"{one.folder}: of other lesions than {evaluations[0].folder}; take one of them away")
     file = Path(document)

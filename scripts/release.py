@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import torch
 
 from custom.checkpoints import read_checkpoint, write_checkpoint
 from custom.errors import InputError
-from custom.files import as_json, write_if_changed
+from custom.files import as_json, file_sha256, write_if_changed
 from scripts.predict.predictor import (
     METADATA,
     RELEASED,
@@ -43,6 +41,6 @@ def release(run_dir: str) -> None:
     weights = read_checkpoint(recipe.model)
     halves = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
     write_checkpoint(RELEASED, halves)
-    sha256 = hashlib.sha256(RELEASED.read_bytes()).hexdigest()
+    sha256 = file_sha256(RELEASED)
     write_if_changed(METADATA, as_json(metadata_naming(sha256)))
     print(f"{RELEASED}\nsha256 {sha256}")

@@ -72,7 +72,7 @@ def test_the_readme(checkout: Path, scheduler: str):
     assert list((run / "inference" / "mine_patient").glob("*.png"))
     predicted = (checkout / "predicted" / "predictions.csv").read_text().splitlines()[1:]
     assert predicted
-    assert all(",done,," in row for row in predicted)
+    assert all(",done," in row for row in predicted)
     table = (checkout / "studies" / "filters" / "table.md").read_text()
     assert all(f"| {arm} |" in table for arm in read_study("filters").arms)
     assert "| paper: 92.92 ± .03 % |" in table

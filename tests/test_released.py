@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 from conftest import ROOT, TRAIN
 
 from custom.metrics import dice
-from custom.reader import read_mask
+from custom.reader import read_mask, read_pixels
+from custom.transforms.artifacts import breast_mask
 from scripts.predict.predictor import RELEASED
+from scripts.predict.quality import LEAST_IN_BREAST, LEAST_OF_BREAST, MOST_OF_BREAST, box_and_breast
 from scripts.prepare.manifest import prepare_manifest
 from scripts.prepare.splits import patient_split
 
@@ -53,6 +56,21 @@ def test_the_card_says_what_the_weights_do(
     for name in ("Dice", "Jaccard", "precision", "recall"):
         mean = summary["per_lesion"][name.lower()]["mean"]
         assert mean == pytest.approx(float(told[name].split()[0]), abs=0.001), name
+
+
+def test_boxes_of_masses_raise_no_flag(real_data: Path):
+    with (real_data / "manifest.csv").open(newline="") as file:
+        parts = patient_split(csv.DictReader(file))
+    by_image = defaultdict(list)
+    for row in [*parts["training"], *parts["validation"]]:
+        by_image[row["image"]].append(row)
+    for image in sorted(by_image)[::8]:
+        breast = breast_mask(read_pixels(real_data / image))
+        for row in by_image[image]:
+            x0, y0, x1, y1 = (float(row[edge]) for edge in ("x0", "y0", "x1", "y1"))
+            inside, size = box_and_breast((x0, y0, x1, y1), breast)
+            assert inside >= LEAST_IN_BREAST, row["lesion_id"]
+            assert LEAST_OF_BREAST <= size <= MOST_OF_BREAST, row["lesion_id"]
 
 
 def test_a_prediction_needs_no_run(real_data: Path, tested: list[dict[str, str]], as_program: Callable, tmp_path: Path):

@@ -15,13 +15,13 @@ import torch
 
 from custom.dicom.algorithm import Algorithm
 from custom.errors import InputError, UnwritableError, find_input_error, message, reason
-from custom.files import check_writable, write_csv
+from custom.files import check_writable, file_sha256, write_csv
 from custom.locks import held
 from custom.reader import is_dicom
 from scripts.predict.boxes import Request, read_requests
 from scripts.predict.engine import Engine, predictor_of
 from scripts.predict.images import Images
-from scripts.predict.outputs import Format, file_hash, is_begun, is_whole, write_findings
+from scripts.predict.outputs import Format, Written, is_begun, read_written, write_findings
 from scripts.predict.predictor import read_recipe
 from scripts.spread import spread
 from scripts.study.definition import bundle_version
@@ -130,7 +130,7 @@ def predict(
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
-    _conclude(output, images, rows)
+    _conclude(output, images, requests, rows)
     if run_dir is None:
         print("These are the released weights: what they know, and what they do not, stands in bundle/docs/README.md")
 
@@ -168,11 +168,11 @@ def _predict_image(order: _Order, job: _Job) -> list[Row]:
                 items[request.lesion] = predictor.crop(mammogram, request.box)
             except Exception as error:
                 faults[request.lesion] = _fault(error)
-        files = {}
+        written = {}
         if items:
             findings = predictor.outline(mammogram, list(items), list(items.values()))
             kept = [request for request in job.requests if request.lesion in items]
-            files = write_findings(
+            written = write_findings(
                 order.output_dir / job.folder,
                 mammogram,
                 findings,
@@ -188,7 +188,7 @@ def _predict_image(order: _Order, job: _Job) -> list[Row]:
     return [
         _failed(request, faults[request.lesion])
         if request.lesion in faults
-        else _done(request, job, files[request.lesion])
+        else _done(request, job, written[request.lesion])
         for request in job.requests
     ]
 
@@ -199,14 +199,15 @@ def _finished(order: _Order, job: _Job) -> list[Row]:
     if not is_begun(folder, job.requests[0].lesion):
         return []  # without reading the mammogram
     made_from = _made_from(order, job.file, job.requests)
-    files = {name: is_whole(folder, name, made) for name, made in made_from.items()}
-    return [_done(request, job, files[request.lesion]) for request in job.requests] if all(files.values()) else []
+    found = {name: read_written(folder, name, made) for name, made in made_from.items()}
+    written = {name: one for name, one in found.items() if one}
+    return [_done(request, job, written[request.lesion]) for request in job.requests] if written == found else []
 
 
 def _made_from(order: _Order, file: Path, requests: Sequence[Request]) -> dict[str, dict[str, Any]]:
     """By the lesion's name, all that decides on its files."""
     shared = {
-        "image_sha256": file_hash(file) if file.is_file() else "",
+        "image_sha256": file_sha256(file) if file.is_file() else "",
         "model_sha256": order.model_sha256,
         "settings": order.settings,
         "recipe": order.recipe,
@@ -234,13 +235,13 @@ def _about(order: _Order, image: str) -> dict[str, Any]:
     }
 
 
-def _done(request: Request, job: _Job, files: Sequence[str]) -> Row:
-    places = ";".join((job.folder / file).as_posix() for file in files)
-    return _row(request, "done", "", places)
+def _done(request: Request, job: _Job, written: Written) -> Row:
+    places = ";".join((job.folder / file).as_posix() for file in written.files)
+    return _row(request, "done", flags=";".join(written.flags), files=places)
 
 
 def _failed(request: Request, fault: str) -> Row:
-    return _row(request, "failed", fault, "")
+    return _row(request, "failed", reason=fault)
 
 
 def _unforeseen(job: _Job, error: Exception) -> list[Row]:
@@ -250,11 +251,12 @@ def _unforeseen(job: _Job, error: Exception) -> list[Row]:
     return [_failed(request, fault) for request in job.requests]
 
 
-def _row(request: Request, status: str, reason: str, files: str) -> Row:
+def _row(request: Request, status: str, flags: str = "", reason: str = "", files: str = "") -> Row:
     return {
         "image": request.image,
         "lesion": request.lesion,
         "status": status,
+        "flags": flags,
         "reason": reason,
         "files": files,
     }
@@ -267,10 +269,16 @@ def _fault(error: Exception) -> str:
     return message(found)
 
 
-def _conclude(output: Path, images: Images, rows: Sequence[Row]) -> None:
+def _conclude(output: Path, images: Images, requests: Sequence[Request], rows: Sequence[Row]) -> None:
     failed = [row["reason"] for row in rows if row["status"] == "failed"]
     if failed and (images.single or len(failed) == len(rows)):
         others = f" (and {len(failed) - 1} more, see {output / TABLE})" if len(failed) > 1 else ""
         raise InputError(failed[0] + others)
-    print(f"{len(rows) - len(failed)} of {len(rows)} boxes predicted, written to {output}", end="")
-    print(f"; why the others were not stands in {output / TABLE}" if failed else "")
+    without_box = sum(request.file is not None and not request.lesion for request in requests)
+    boxes, table = len(rows) - without_box, output / TABLE
+    print(f"{len(rows) - len(failed)} of {boxes} boxes predicted, written to {output}", end="")
+    print(f"; why the others were not stands in {table}" if len(failed) > without_box else "")
+    if without_box:
+        print(f"mammograms without a box: {without_box}; {table} names them")
+    if flagged := sum(bool(row["flags"]) for row in rows):
+        print(f"outlines to look at twice: {flagged}; {table} says why under `flags`")

@@ -7,13 +7,12 @@ it is, the others are, and what cannot be finished leaves the earlier ones as th
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +44,14 @@ HEIGHT = 640
 _PICTURE_AXES = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
+@dataclass(frozen=True)
+class Written:
+    """What was written of a lesion: names of files in its mammogram's folder, and its quality flags."""
+
+    files: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
 def write_findings(
     folder: Path,
     mammogram: Mammogram,
@@ -54,21 +61,21 @@ def write_findings(
     form: Format,
     probability: bool,
     algorithm: Algorithm,
-) -> dict[str, list[str]]:
+) -> dict[str, Written]:
     """Write all about the findings of one mammogram; if one file fails, all stays as it was.
 
     Args:
         folder: of the mammogram's results.
         mammogram: that the findings were made of.
         findings: at least one.
-        made_from: by the finding's name, what `is_whole` is asked for later.
+        made_from: by the finding's name, what `read_written` is asked for later.
         about: what the JSON of each lesion says of versions and model.
         form: of the masks and probability maps.
         probability: whether to write probability maps.
         algorithm: what SEG and SR say of it.
 
     Returns:
-        By the finding's name its files, names in the folder.
+        By the finding's name.
 
     Raises:
         InputError: a file cannot be written, or the DICOM source does not allow a SEG or an SR.
@@ -95,7 +102,7 @@ def write_findings(
         last = {f"{name}.json" for name in names}
         for name in sorted({*chain(*names.values())}, key=lambda name: (name in last, name)):
             (unfinished / name).replace(folder / name)
-    return names
+    return {finding.name: Written(tuple(names[finding.name]), quality.flags) for finding, quality in findings}
 
 
 def is_begun(folder: Path, name: str) -> bool:
@@ -103,17 +110,14 @@ def is_begun(folder: Path, name: str) -> bool:
     return _json(folder, name).is_file()
 
 
-def is_whole(folder: Path, name: str, made_from: Mapping[str, Any]) -> list[str]:
-    """The files of a lesion that were made from the same; none if one of them is not there."""
+def read_written(folder: Path, name: str, made_from: Mapping[str, Any]) -> Written | None:
+    """What was written of a lesion that was made from the same; None if one of its files is not there."""
     content = _read(_json(folder, name))
-    files = _files(content)
-    whole = content.get("made_from") == json.loads(json.dumps(made_from))
-    return files if whole and all((folder / file).is_file() for file in files) else []
-
-
-def file_hash(file: Path) -> str:
-    """SHA-256 of a file's content."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    files, quality = _texts(content.get("files")), content.get("quality")
+    whole = files and content.get("made_from") == json.loads(json.dumps(made_from))
+    if not whole or not isinstance(quality, dict) or not all((folder / file).is_file() for file in files):
+        return None
+    return Written(files, _texts(quality.get("flags")))
 
 
 def draw_overlay(mammogram: Mammogram, finding: Finding) -> np.ndarray:
@@ -201,16 +205,15 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
-def _files(content: Mapping[str, Any]) -> list[str]:
-    files = content.get("files")
-    return files if isinstance(files, list) and all(isinstance(file, str) for file in files) else []
+def _texts(listed: object) -> tuple[str, ...]:
+    return tuple(listed) if isinstance(listed, list) and all(isinstance(text, str) for text in listed) else ()
 
 
 def _clear(folder: Path, names: Mapping[str, Sequence[str]]) -> None:
     """Remove the JSON of the lesions, so that nothing half-new looks whole, and files that are no longer written."""
     for name, files in names.items():
         # What stands in the file is not believed: no other lesion's files are removed, and none elsewhere.
-        earlier = [file for file in _files(_read(_json(folder, name))) if file.startswith(f"{name}_")]
+        earlier = [file for file in _texts(_read(_json(folder, name)).get("files")) if file.startswith(f"{name}_")]
         for file in ({*earlier} - {*files}) | {f"{name}.json"}:
             (folder / Path(file).name).unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ from torch import nn
 
 from custom.checkpoints import load_weights, read_checkpoint
 from custom.errors import InputError, find_input_error, reason
+from custom.files import file_sha256
 from custom.findings import Finding
 from custom.inferers import CropInferer
 from custom.measurements import measure
@@ -28,7 +29,7 @@ from custom.runs import MODEL, OF_THE_MACHINE, check_model, read_inference
 from custom.settings import check_values
 from custom.spacing import Spacing, read_spacing
 from custom.transforms import CropLesiond, lesion_window
-from custom.transforms.artifacts import breast_share
+from custom.transforms.artifacts import breast_mask, breast_share
 from custom.transforms.crop import Box
 from scripts.predict.quality import SENTENCES, Quality, agreement_of, assess
 
@@ -88,7 +89,7 @@ def read_recipe(run_dir: str | None) -> Recipe:
         config, model = read_inference(folder / "inference.json"), folder / MODEL
         check_model(str(model))
     config["model"] = str(model)
-    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    sha256 = file_sha256(model)
     if run_dir is None and sha256 != (expected := _released_sha256()):
         raise InputError(f"{model}: its sha256 is {sha256}, expected {expected} as {METADATA} says; restore it")
     return Recipe(config, model, sha256, given_settings(config))
@@ -133,6 +134,7 @@ class Mammogram:
     Attributes:
         file: it was read from.
         pixels: `(X, Y)` as they were read.
+        breast: where the breast is, bool `(X, Y)`.
         affine: of the file, `(4, 4)`, millimetres; None of a kind of file that has none of its own.
         spacing: of its pixels, None where the file does not say.
         item: what the config's transforms before the crop have made of it.
@@ -140,6 +142,7 @@ class Mammogram:
 
     file: Path
     pixels: np.ndarray
+    breast: np.ndarray
     affine: np.ndarray | None
     spacing: Spacing | None
     item: dict[str, Any]
@@ -196,6 +199,7 @@ class Predictor:
         return Mammogram(
             file,
             pixels,
+            breast_mask(pixels),
             None if spacing is None or is_dicom(file) else np.asarray(metadata["original_affine"]),
             spacing,
             self.preprocessing(item, start=self._loading, end=self._cropping),
@@ -238,7 +242,8 @@ class Predictor:
         # Of single views: the mean over them, which test-time augmentation gives, is the same however it is turned.
         agreement = agreement_of([self._outline_in_crop(view) for view in views])
         box: Box = item["box"]
-        quality = assess(mask, probability, lesion_window(box, self.margin, self.square), self.threshold, agreement)
+        window = lesion_window(box, self.margin, self.square)
+        quality = assess(mask, probability, window, self.threshold, agreement, box, mammogram.breast)
         measurements = measure(mask, probability, mammogram.spacing)
         reasons = tuple(SENTENCES[flag] for flag in quality.flags)
         return Finding(name, box, mask, probability, measurements, reasons), quality

@@ -36,4 +36,4 @@ def count_splits(datalists: Mapping[str, Parts]) -> list[str]:
             for part, lesions in parts.items()
         )
         lines.append(f"  split {split}: {counts}; {shared_patients(parts)} patients in more than one part")
-    return lines
+    return lines or ["  no split, and so nothing to train on: it takes lesions of three patients"]

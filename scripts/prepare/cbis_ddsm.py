@@ -23,7 +23,7 @@ from scripts.prepare.cbis_ddsm_tables import (
     Tables,
     read_tables,
 )
-from scripts.prepare.output import stated_source, write_audit, write_datalists
+from scripts.prepare.output import check_place, stated_source, write_audit, write_datalists
 from scripts.prepare.splits import Parts
 from scripts.spread import spread
 
@@ -47,7 +47,9 @@ def prepare_cbis_ddsm(
     official = read_tables(Path(tables or source))
     index = index_source(folder, target, official)
     tasks = make_tasks(official.lesions, index, folder.resolve(), target, copy)
+    stated = stated_source(folder, SOURCE)
     with held(target):
+        check_place(target, stated)
         done = spread(prepare_mammogram, tasks, scheduler, "Preparing mammograms", "mammogram")
         outcomes = {outcome.lesion_id: outcome for results in done for outcome in results}
 
@@ -55,7 +57,7 @@ def prepare_cbis_ddsm(
         write_audit(target / "audit.csv", audit)
         write_if_changed(target / "audit_files.csv", _file_audit(index, list(outcomes.values())))
         datalists = usable_splits(official.lesions, outcomes)
-        about = {"name": NAME, "source": stated_source(folder, SOURCE), "manifest_sha256": official.sha256}
+        about = {"name": NAME, "source": stated, "manifest_sha256": official.sha256}
         write_datalists(target, about, datalists)
         print(
             "\n".join([*account.count_statuses(audit), *account.count_reasons(audit), *account.count_splits(datalists)])

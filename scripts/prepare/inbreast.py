@@ -16,7 +16,14 @@ from custom.errors import InputError
 from custom.locks import held
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_lesion_mask
+from scripts.prepare.output import (
+    check_place,
+    link_image,
+    stated_source,
+    write_audit,
+    write_datalists,
+    write_lesion_mask,
+)
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import read_content
 from scripts.spread import spread
@@ -91,7 +98,11 @@ def prepare_inbreast(
         for file in sorted((release / files.ANNOTATIONS).glob("*.xml"))
         if not file.name.startswith(".")
     ]
+    stated = stated_source(
+        release.parent, files.INNER_FOLDER + (", masses joined with spiculated regions" if join_spiculated else "")
+    )
     with held(target):
+        check_place(target, stated)
         outcomes = spread(prepare_case, cases, scheduler, "Preparing mammograms", "mammogram")
         audit = [row for outcome in outcomes for row in outcome.audit]
         if not audit:
@@ -105,10 +116,7 @@ def prepare_inbreast(
             digest.update(f"{case.annotation.name} {outcome.digest}\n".encode())
         about = {
             "name": NAME,
-            "source": stated_source(
-                release.parent,
-                files.INNER_FOLDER + (", masses joined with spiculated regions" if join_spiculated else ""),
-            ),
+            "source": stated,
             "manifest_sha256": digest.hexdigest(),
             "note": NOTE,
         }

@@ -20,7 +20,14 @@ from custom.locks import held
 from scripts.prepare import masks, splits
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
 from scripts.prepare.greys import grey_fault
-from scripts.prepare.output import link_image, stated_source, write_audit, write_datalists, write_lesion_mask
+from scripts.prepare.output import (
+    check_place,
+    link_image,
+    stated_source,
+    write_audit,
+    write_datalists,
+    write_lesion_mask,
+)
 from scripts.prepare.pixels import read_values
 from scripts.prepare.table import Row, read_content, read_table
 
@@ -56,7 +63,9 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
     for row in rows:
         by_image[row["image"]].append(row)
         owners[row["mask"]] |= {row["patient_id"]} - {""}
+    stated = stated_source(source.parent, f"manifest {source.name}")
     with held(target):
+        check_place(target, stated)
         audit: dict[str, Row] = {}
         entries: dict[str, dict[str, Any]] = {}
         for image, lesions in tqdm(by_image.items(), desc="Preparing mammograms", unit="mammogram", disable=None):
@@ -75,13 +84,12 @@ def prepare_manifest(table: str, dataset_dir: str, copy: bool = False) -> None:
         write_audit(target / "audit.csv", audited)
         about = {
             "name": target.resolve().name,
-            "source": stated_source(source.parent, f"manifest {source.name}"),
+            "source": stated,
             "manifest_sha256": hashlib.sha256(content).hexdigest(),
         }
         datalists = make_splits(usable, parts)
         write_datalists(target, about, datalists)
-        counted = count_splits(datalists) or ["  no split: it takes lesions of three patients, or a column split"]
-        print("\n".join([*count_statuses(audited), *list_reasons(audited), *counted]))
+        print("\n".join([*count_statuses(audited), *list_reasons(audited), *count_splits(datalists)]))
         if not usable:
             raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
 

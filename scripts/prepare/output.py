@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from custom.errors import InputError
-from custom.files import remove, write_csv, write_if_changed, write_mask
+from custom.files import read_json, remove, write_csv, write_if_changed, write_mask
 from scripts.prepare.splits import Parts
 
 UNKNOWN = "N/A"
@@ -39,6 +39,30 @@ def told_name(about: Mapping[str, Any]) -> str:
     """
     synthetic = about.get("source", "").startswith(SYNTHETIC)
     return f"synthetic {about['name']}" if synthetic else about["name"]
+
+
+def check_place(dataset: Path, source: str) -> None:
+    """Refuse the folder of a data set from another source, which would be mixed with this one's files.
+
+    Args:
+        dataset: folder to prepare into.
+        source: as its datalists are going to state it.
+
+    Raises:
+        InputError: its datalists state another.
+    """
+    for file in _datalists(dataset):
+        try:
+            stated = str(read_json(file).get("source"))
+        except InputError:
+            continue  # A damaged datalist is written anew.
+        # What stands after a comma is where it was fetched, or how it was prepared.
+        found, expected = (text.partition(",")[0] for text in (stated, source))
+        if found != expected:
+            raise InputError(
+                f"{dataset}: holds a data set from {found}, expected one from {expected} or an empty folder; name "
+                "another by --dataset_dir"
+            )
 
 
 def link_image(source: Path, target: Path, copy: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +14,10 @@ from typing_extensions import TypedDict
 
 from custom.data import PARTS, datalist_file, load_datalist, located
 from custom.errors import InputError
-from custom.files import FileName, read_json
+from custom.files import FileName, file_sha256, read_json
 from custom.handlers import read_lesions
 from custom.handlers.lesion_results import BOX, METADATA
+from custom.runs import MODEL
 from custom.summary import METRICS
 from scripts.curves import read_curves
 from scripts.study.definition import slug
@@ -89,6 +89,7 @@ class _Summary(_Group):
 
     by: dict[str, dict[str, _Group]]
     parameters: int
+    model_sha256: NotRequired[str]
     dataset: _Dataset
     settings: _TestSettings
     versions: dict[str, str]
@@ -234,6 +235,8 @@ def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
     evaluations = [
         read_evaluation(summary.parent, dataset_dirs) for summary in sorted(folder.glob("evaluation/*/summary.json"))
     ]
+    for evaluation in evaluations:
+        _check_model(folder, evaluation)
     # A run does not say which datalist it was trained on, but its evaluation on the same data does.
     known = [evaluation.summary for evaluation in evaluations if _place(evaluation.summary["settings"]) == _place(args)]
     data = _find_data(args, known[0]["dataset"]["datalist_sha256"] if known else None, dataset_dirs)
@@ -254,6 +257,16 @@ def read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
     return Evaluation(folder, summary, lesions, bins, data)
 
 
+def _check_model(run: Path, evaluation: Evaluation) -> None:
+    """Refuse an evaluation of a model that the run has replaced since, by training on."""
+    model = run / Path(evaluation.summary["settings"].get("model", MODEL)).name
+    sha256 = evaluation.summary.get("model_sha256")
+    if sha256 and model.is_file() and file_sha256(model) != sha256:
+        raise InputError(
+            f"{evaluation.folder}: evaluates an earlier {model.name} of this run; evaluate again, or delete it"
+        )
+
+
 def _place(settings: Row) -> tuple[str, str]:
     return settings["dataset_dir"], settings["split"]
 
@@ -266,7 +279,7 @@ def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequenc
             file = datalist_file(str(place), split)
         except InputError:
             continue
-        if datalist_sha256 in (None, hashlib.sha256(file.read_bytes()).hexdigest()):
+        if datalist_sha256 in (None, file_sha256(file)):
             return Data(place.resolve(), split, load_datalist(file))
     return None
 

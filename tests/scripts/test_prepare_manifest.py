@@ -343,8 +343,23 @@ def test_nothing_usable(tmp_path: Path):
 @pytest.mark.parametrize("patients", [2, 3])
 def test_too_few_patients_for_a_split_are_told(tmp_path: Path, capsys: pytest.CaptureFixture, patients: int):
     prepare_manifest(str(write_manifest(tmp_path / "raw", patients=patients)), str(tmp_path / "out"))
-    assert ("no split: it takes lesions of three patients" in capsys.readouterr().out) == (patients < 3)
+    assert ("no split, and so nothing to train on: it takes lesions of three patients" in capsys.readouterr().out) == (
+        patients < 3
+    )
     assert (tmp_path / "out" / "datalists" / "patient.json").is_file() == (patients == 3)
+
+
+def test_the_folder_of_another_data_set_stays_as_it_is(tmp_path: Path):
+    """Also where a datalist is damaged, as long as one can be read."""
+    prepare_manifest(str(write_manifest(tmp_path / "one", patients=3)), str(tmp_path / "out"))
+    (tmp_path / "out" / "datalists" / "paper.json").write_text("{")
+    before = snapshot(tmp_path / "out")
+    other = write_manifest(tmp_path / "two", patients=4).rename(tmp_path / "two" / "others.csv")
+    with pytest.raises(
+        InputError, match=r"out: holds a data set from manifest .*, expected one from manifest others\.csv"
+    ):
+        prepare_manifest(str(other), str(tmp_path / "out"))
+    assert snapshot(tmp_path / "out") == before
 
 
 def test_no_table(tmp_path: Path):

@@ -101,6 +101,7 @@ def test_mask_segmentation_and_source_overlay_each_other_to_the_pixel(source: st
             "image": "a.dcm",
             "lesion": "a_1",
             "status": "done",
+            "flags": "",
             "reason": "",
             "files": ";".join(f"a/{name}" for name in FILES),
         }
@@ -260,7 +261,10 @@ def test_in_a_batch_the_others_go_on(run: Path, tmp_path: Path, scheduler: str, 
     rows = rows_of(images / "out")
     done = [row["lesion"] for row in rows if row["status"] == "done"]
     assert done == ["good_1"]
-    assert f"1 of {len(BAD) + 4} boxes predicted" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"1 of {len(BAD) + 3} boxes predicted" in said
+    assert "mammograms without a box: 1;" in said
+    assert "twice" not in said
     reasons = [row["reason"] for row in rows if row["status"] == "failed"]
     for (_, told), reason in zip(BAD.values(), reasons, strict=False):
         assert told.removeprefix("a.dcm: ") in reason

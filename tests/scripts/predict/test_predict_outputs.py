@@ -21,7 +21,7 @@ OWN = np.array([[0.1, 0, 0, -3.0], [0, 0.2, 0, 5.0], [0, 0, 1, 0], [0, 0, 0, 1.0
 
 
 def mammogram(affine: np.ndarray | None = None, spacing: Spacing | None = None) -> Mammogram:
-    return Mammogram(Path("a"), frame(MASK).astype(np.float32), affine, spacing, {})
+    return Mammogram(Path("a"), frame(MASK).astype(np.float32), frame(MASK) > 0, affine, spacing, {})
 
 
 @pytest.mark.parametrize("form", ["nii.gz", "nrrd"])

@@ -7,21 +7,25 @@ from scripts.predict.quality import (
     DISAGREEMENT,
     EMPTY,
     LOW_CONFIDENCE,
+    OUTSIDE_BREAST,
     SENTENCES,
     SEVERAL_PIECES,
     TOUCHES_BORDER,
+    UNUSUAL_SIZE,
     agreement_of,
     assess,
 )
 
 WINDOW = (10, 20, 50, 70)
+BOX = (20.0, 30.0, 30.0, 40.0)
+BREAST = np.ones((100, 100), dtype=bool)
 
 
 def assessed(*pieces: tuple[int, int, int, int], value: float = 0.9, agreement: float = 1.0, threshold: float = 0.5):
     mask = np.zeros((100, 100), dtype=bool)
     for x0, y0, x1, y1 in pieces:
         mask[x0:x1, y0:y1] = True
-    return assess(mask, np.where(mask, value, 0.1), WINDOW, threshold, agreement)
+    return assess(mask, np.where(mask, value, 0.1), WINDOW, threshold, agreement, BOX, BREAST)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,7 @@ def test_the_border_of_the_crop(piece: tuple[int, int, int, int], pixels: int):
 def test_the_edge_of_the_mammogram_is_no_border_of_the_crop():
     mask = np.zeros((30, 30), dtype=bool)
     mask[0:5, 25:30] = True
-    assert assess(mask, mask * 0.9, (-5, 10, 25, 40), 0.5, 1.0).flags == ()
+    assert assess(mask, mask * 0.9, (-5, 10, 25, 40), 0.5, 1.0, (0, 25, 5, 30), np.ones_like(mask)).flags == ()
 
 
 def test_pieces_that_touch_at_a_corner_are_one():
@@ -72,6 +76,30 @@ def test_disagreement(agreement: float, flags: tuple[str, ...]):
     assert assessed((20, 30, 30, 40), agreement=agreement).flags == flags
 
 
+@pytest.mark.parametrize(
+    ("box", "inside", "flags"),
+    [
+        ((35, 10, 45, 20), 0.5, ()),
+        ((36, 10, 46, 20), 0.4, (OUTSIDE_BREAST,)),
+        ((35.6, 10, 44.4, 20), 0.5, ()),  # Of a pixel that the box only touches, all counts.
+        ((0, 0, 40, 50), 1, ()),
+        ((0, 0, 40, 50.5), 1, (UNUSUAL_SIZE,)),
+        ((5, 5, 6, 5.9), 1, ()),
+        ((5, 5, 6, 5.7), 1, (UNUSUAL_SIZE,)),
+        ((0, 0, 100, 100), 0.4, (OUTSIDE_BREAST, UNUSUAL_SIZE)),
+    ],
+)
+def test_the_box_and_the_breast(box: tuple[float, float, float, float], inside: float, flags: tuple[str, ...]):
+    """The breast has 4000 pixels, of which a mass takes 1/5000 to half."""
+    mask, breast = np.zeros((2, 100, 100), dtype=bool)
+    mask[20:22, 30:32] = True
+    breast[:40] = True
+    quality = assess(mask, mask * 0.9, WINDOW, 0.5, 1.0, box, breast)
+    assert quality.flags == flags
+    assert quality.box_in_breast == pytest.approx(inside)
+    assert quality.box_of_breast == pytest.approx((box[2] - box[0]) * (box[3] - box[1]) / 4000)
+
+
 def outline(*pixels: tuple[int, int]) -> np.ndarray:
     marked = np.zeros((8, 8), dtype=bool)
     for pixel in pixels:
@@ -92,5 +120,5 @@ def test_nothing_agrees_with_nothing():
 
 
 def test_each_flag_is_a_sentence_in_a_report():
-    assert all(SENTENCES[flag].endswith(".") for flag in (EMPTY, TOUCHES_BORDER, SEVERAL_PIECES, LOW_CONFIDENCE))
-    assert len(set(SENTENCES.values())) == len(SENTENCES) == 5
+    assert all(sentence.endswith(".") for sentence in SENTENCES.values())
+    assert len(set(SENTENCES.values())) == len(SENTENCES) == 7

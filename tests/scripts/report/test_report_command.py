@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,13 @@ from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
 from custom.errors import InputError
+from custom.files import file_sha256
 from scripts.report import contents
 from scripts.report.blocks import Block, Document, Figure, Figures, NotThere, Text
 from scripts.report.command import report
-from scripts.report.sources import Study
+from scripts.report.sources import Study, read_run
 from tests.conftest import snapshot
+from tests.scripts.report.pictured_run import write_run
 
 
 def _curve(study: Study) -> list[Block]:
@@ -93,6 +96,20 @@ def test_what_makes_no_page(
     with pytest.raises(InputError, match=message):
         report([str(folders[number]) for number in sources], output)
     assert {file.name for file in tmp_path.iterdir()} == {"studies"}
+
+
+def test_evaluations_of_a_model_that_was_trained_on_are_refused(dataset: Path, tmp_path: Path):
+    run = write_run(tmp_path / "run", dataset, lesions=2)
+    (run / "model.pt").write_bytes(b"weights")
+    summary = run / "evaluation" / "small_patient" / "summary.json"
+    content = json.loads(summary.read_text())
+    assert read_run(run, []).evaluations  # Nothing is known of the weights behind it.
+    summary.write_text(json.dumps(content | {"model_sha256": file_sha256(run / "model.pt")}))
+    assert read_run(run, []).evaluations
+    (run / "model.pt").write_bytes(b"better weights")
+    with pytest.raises(InputError, match=r"small_patient: evaluates an earlier model\.pt of this run; evaluate again"):
+        report(str(run), str(tmp_path / "report.html"))
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_a_damaged_picture_of_a_study(studies: list[Path], tmp_path: Path):
