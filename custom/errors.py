@@ -44,7 +44,8 @@ class UnwritableError(InputError):
 
 def unwritable(place: object, error: OSError) -> UnwritableError:
     """What is told of a file or folder that cannot be written."""
-    return UnwritableError(f"{place}: cannot be written ({error.strerror}); free space there, or name another folder")
+    mend = "free space there, or name another folder" if error.errno in _NO_ROOM else "name another place"
+    return UnwritableError(f"{place}: cannot be written ({error.strerror}); {mend}")
 
 
 def find_input_error(error: BaseException | None) -> InputError | None:
@@ -73,6 +74,12 @@ def reason(error: Exception) -> str:
     """
     said = _QUOTED.sub("...", str(error)).strip()
     return (said or type(error).__name__).splitlines()[-1]
+
+
+def expectation(fault: str) -> str:
+    """What pydantic expected instead of a value, by its message."""
+    fault = re.sub(r"^List should have (.*?) after validation.*", r"\1", fault.removeprefix("Input should be "))
+    return f"{fault}, such as [1,2]" if fault == "a valid list" else fault
 
 
 def _print_line(line: str) -> None:

@@ -343,6 +343,20 @@ def quiet_pydicom() -> Iterator[None]:
         logger.propagate = propagate
 
 
+@contextmanager
+def quiet_monai() -> Iterator[None]:
+    """Keep back what MONAI says of a decoder for GPUs when it builds a reader: nothing here needs it."""
+    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "NvImgCodec")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def _decode_png_or_jpeg(path: Path) -> _Decoded:
     with _opened(path) as image:
         image.verify()  # The only look at a PNG's checksums; it leaves the image unreadable.

@@ -14,7 +14,7 @@ from monai.bundle import ConfigParser
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from custom.errors import InputError, reason, report_input_errors
+from custom.errors import InputError, expectation, reason, report_input_errors
 from custom.files import read_json
 
 Count = Annotated[int, Gt(0)]
@@ -162,7 +162,7 @@ def check_values(settings: dict[str, Any]) -> None:
         name, found = fault["loc"][0], fault["input"]
         if found == "" and name == "model":
             raise InputError("--model is missing: give it on the command line, such as --model FILE") from error
-        expected = fault["msg"].removeprefix("Input should be ")
+        expected = expectation(fault["msg"])
         hint = "; on the command line write True or False" if "boolean" in expected else ""
         raise InputError(f"--{name}: found {found!r}, expected {expected}{hint}") from error
     if settings.get("val_interval", 1) > settings.get("epochs", 1):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from custom.errors import InputError
+from custom.errors import InputError, expectation
 
 
 def checked(function: Callable[..., None]) -> Callable[..., None]:
@@ -18,9 +18,10 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
     Fire sees a function that takes whatever stands on the command line. If it saw the flags of `function`, it would
     tell of a missing one by a page of usage, and of an unknown one only after running it.
     """
-    parameters = inspect.signature(function).parameters.values()
-    names = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
-    kinds = {one.kind for one in parameters}
+    parameters = inspect.signature(function).parameters
+    names = [one.name for one in parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
+    required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
+    kinds = {one.kind for one in parameters.values()}
     call = validate_call(config=ConfigDict(strict=True))(function)
 
     def verb(*arguments: Any, **flags: Any) -> None:
@@ -28,13 +29,14 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
             if name not in names and inspect.Parameter.VAR_KEYWORD not in kinds:
                 near = ", ".join(f"--{flag}" for flag in nearest(name, names))
                 raise InputError(f"--{name}: no such flag; expected one like {near}")
-        free = [name for name in names if name not in flags]
+        free = [name for name in required if name not in flags]
         given = dict(zip(free, arguments, strict=False)) | flags
         further = arguments[len(free) :]
         if further and inspect.Parameter.VAR_POSITIONAL not in kinds:
-            raise InputError(f"{further[0]}: no flag is left for it; expected values of --{', --'.join(names)} alone")
+            known = f"values of --{', --'.join(required)} alone" if required else "flags alone"
+            raise InputError(f'{further[0]}: belongs to no flag; expected {known}, and of several numbers "[1,2]"')
         # By name, so that a flag may be left out before another; what has no name can only follow those that have one.
-        placed = [given.pop(name) for name in names] if further else []
+        placed = [given.pop(name) for name in required] if further else []
         try:
             call(*placed, *further, **given)
         except ValidationError as error:
@@ -43,8 +45,7 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
             flag = names[place] if isinstance(place, int) else place
             if fault["type"].startswith("missing"):
                 raise InputError(f"--{flag} is missing: give it on the command line") from error
-            expected = fault["msg"].removeprefix("Input should be ")
-            raise InputError(f"--{flag}: found {fault['input']!r}, expected {expected}") from error
+            raise InputError(f"--{flag}: found {fault['input']!r}, expected {expectation(fault['msg'])}") from error
 
     return verb
 

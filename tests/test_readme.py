@@ -82,3 +82,5 @@ def test_links_of_the_documents():
     for document in (ROOT / "README.md", *(ROOT / "bundle" / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+            # A package has the documents of the bundle, and nothing above them.
+            assert document.parent == ROOT or not target.startswith("../"), f"{document.name}: {target}"

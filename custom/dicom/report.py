@@ -33,6 +33,8 @@ from custom.dicom.source import laterality, quiet_highdicom, read_source
 from custom.findings import Finding, Measurements
 
 _SERIES_NUMBER = 9002
+# Significant ones of a measurement: a viewer shows them all.
+_DIGITS = 7
 
 
 def write_report(
@@ -84,7 +86,7 @@ def _content(image: Dataset, segments: Dataset, findings: Sequence[Finding], alg
         uid=derived_uid("device", algorithm.version, algorithm.model),
         name=NAME,
         manufacturer_name=MANUFACTURER,
-        model_name=algorithm.version,
+        model_name=NAME,
         serial_number=algorithm.model,
     )
     return MeasurementReport(
@@ -141,4 +143,4 @@ def _measured(found: Measurements) -> list[Measurement]:
         (coded.MEAN_PROBABILITY, found.mean_probability, coded.NO_UNITS),
     )
     # TID 1410 has no room for the ends of the diameters: it has the segment for the place.
-    return [Measurement(name=name, value=value, unit=unit) for name, value, unit in rows]
+    return [Measurement(name=name, value=float(f"{value:.{_DIGITS}g}"), unit=unit) for name, value, unit in rows]

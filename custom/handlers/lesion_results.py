@@ -59,6 +59,10 @@ class LesionMasks:
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+        engine.add_event_handler(Events.COMPLETED, self.tell)
+
+    def tell(self, engine: Engine) -> None:
+        logger.info("Masks written to %s", self.output_dir)
 
     def __call__(self, engine: Engine) -> None:
         for item, result in zip(engine.state.batch, engine.state.output, strict=True):

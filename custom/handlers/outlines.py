@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from ignite.engine import Engine, Events
+from monai.data import MetaTensor
 from monai.transforms import AsDiscreted, Compose, Invertd, Transform
 from torch.utils.tensorboard import SummaryWriter
 
@@ -75,7 +76,9 @@ class LesionOutlines:
             result: `image`, `label`, `pred` and `logits` of its crop, `(1, X, Y)`.
         """
         entry = self.entries[item["lesion_id"]]
-        whole = self.put_back({"image": result["image"], "mask": result["logits"].float().sigmoid()})["mask"]
+        # The inferer gives plain tensors, which MONAI would leave where they are.
+        probability = MetaTensor(result["logits"].float().sigmoid())
+        whole = self.put_back({"image": result["image"], "mask": probability})["mask"]
         x0, y0, x1, y1 = (float(edge) for edge in item["box"])
         frame = draw_in_frame(
             read_pixels(entry["image"]), read_mask(entry["label"]), whole[0].numpy(), (x0, y0, x1, y1), HEIGHT

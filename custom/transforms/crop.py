@@ -223,7 +223,8 @@ class CropLesiond(MapTransform, InvertibleTransform):
         if not (0 <= x0 < x1 <= columns and 0 <= y0 < y1 <= rows):
             raise InputError(
                 f"{_file(data, image_key)}: the box is {value} in a frame of {columns} columns x {rows} rows, expected "
-                f"x0, y0, x1, y1 in pixels with 0 <= x0 < x1 <= {columns} and 0 <= y0 < y1 <= {rows}; correct the box"
+                f"x0, y0, x1, y1 in pixels, no width and height, with 0 <= x0 < x1 <= {columns} and "
+                f"0 <= y0 < y1 <= {rows}; correct the box"
             )
         return x0, y0, x1, y1
 

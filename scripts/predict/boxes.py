@@ -115,13 +115,13 @@ def _from_table(images: Images, file: Path) -> Iterator[_Row]:
 
 
 def _from_coco(images: Images, file: Path) -> Iterator[_Row]:
+    content = read_json(file, "export it again")
     try:
-        content = read_json(file)
         names = {image["id"]: str(image["file_name"]) for image in content["images"]}
         annotations = list(content["annotations"])
-    except (InputError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(
-            f"{file}: not a COCO file ({type(error).__name__}), expected JSON with `images` of `id` and "
+            f"{file}: not a COCO file, expected JSON with `images` of `id` and "
             "`file_name` and `annotations` of `image_id` and `bbox`; export it again"
         ) from error
     for number, annotation in enumerate(annotations, start=1):

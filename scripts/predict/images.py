@@ -31,7 +31,7 @@ class Images:
         self.files = [image] if self.single else sorted(file for file in image.rglob("*") if _counts(file, excluded))
         if not self.files:
             raise InputError(
-                f"{image}: no image found below it, expected DICOM, PNG, JPEG, NIfTI or NRRD; check --image"
+                f"{image}: no image found below it, expected DICOM, PNG, JPEG, NIfTI, NRRD or MetaImage; check --image"
             )
         self._bare = Counter(map(self._without_suffix, self.files))
         self._by_name: dict[str, list[Path]] = defaultdict(list)

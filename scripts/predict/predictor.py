@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from custom.files import file_sha256
 from custom.findings import Finding
 from custom.inferers import CropInferer
 from custom.measurements import measure
-from custom.reader import is_dicom
+from custom.reader import is_dicom, quiet_monai
 from custom.runs import MODEL, OF_THE_MACHINE, check_model, read_inference
 from custom.settings import check_values
 from custom.spacing import Spacing, read_spacing
@@ -166,7 +163,7 @@ class Predictor:
         self.margin, self.square = config["margin"], config["square"]
         self.batch_size: int = config["batch_size"]
         self.device: torch.device = _built(recipe, "device")
-        with _without_advice():
+        with quiet_monai():
             self.preprocessing: Compose = _built(recipe, "preprocessing")
         self.inferer: CropInferer = _built(recipe, "inferer")
         self.postprocessing: Compose = _built(recipe, "postprocessing")
@@ -282,17 +279,3 @@ def _first(chain: Compose, kind: type) -> int:
     if index is None:
         raise ValueError(f"the config's chain has no {kind.__name__}")
     return index
-
-
-@contextmanager
-def _without_advice() -> Iterator[None]:
-    """Keep back what MONAI says of a decoder for GPUs, which nothing here needs."""
-    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "NvImgCodec")
-            yield
-    finally:
-        logger.setLevel(level)

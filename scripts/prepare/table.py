@@ -48,6 +48,8 @@ def read_table(content: bytes, table: Path, required: Sequence[str]) -> list[Row
     if twice:
         raise InputError(f"{table}: column {', '.join(twice)} stands twice; rename or remove one")
     missing = [name for name in required if name not in columns]
+    if missing and any(";" in name for name in columns):
+        raise InputError(f"{table}: found semicolons between the columns, expected commas; save it with commas")
     if missing:
         raise InputError(
             f"{table}: column {', '.join(missing)} is missing; found {', '.join(columns) or 'none'}; "

@@ -144,8 +144,10 @@ def _figure(name: str, bins: Sequence[Bin], about: str, percent: str) -> Figure:
     caption = (
         f"{about}. On the diagonal, a probability is what it says; below it, the network is too sure that a pixel is "
         f"lesion. Expected calibration error, the mean distance to the diagonal weighted by pixels: {error}. Bars: the "
-        "share of the pixels with such a probability. The interval draws whole patients."
+        "share of the pixels with such a probability."
     )
+    if any(part.interval for part in bins):
+        caption += " The interval draws whole patients."
     alt = (
         f"Reliability diagram: expected calibration error {error}; farthest off, among bins with a hundredth of the "
         f"pixels, at a probability of {share(worst.probability)}, where {share(worst.lesion)} of the pixels are lesion."

@@ -21,7 +21,7 @@ Curve = Mapping[int, float]
 QUANTITIES = {
     "loss": "loss, mean over the lesions",
     "dice": "Dice in the crop (1 = perfect)",
-    "pixel_accuracy": "pixel accuracy in the crop (1 = perfect)",
+    "pixel_accuracy": "pixel accuracy (1 = perfect)",
 }
 PARTS = {"train": "training", "validation": "validation"}
 LOOKS: dict[str, dict[str, Any]] = {

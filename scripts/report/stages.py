@@ -24,6 +24,7 @@ from monai.transforms import (
 
 from custom.data import LesionDataset, lesion_items, parts_of
 from custom.handlers.lesion_results import BOX
+from custom.reader import quiet_monai
 from custom.transforms import (
     CLAHE,
     CropLesiond,
@@ -86,7 +87,8 @@ def preprocessing_stages(run: Run) -> list[Block]:
     row = rows[len(rows) // 2]
     item = lesion_items([entry_of(evaluations[0], row)])[0]
     parser = read_chain(run)
-    of_frame, of_crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
+    with quiet_monai():
+        of_frame, of_crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
     steps = Steps(item)
     # A frame is large: what is shown of it is taken before the next step is done.
     frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
@@ -95,7 +97,8 @@ def preprocessing_stages(run: Run) -> list[Block]:
     frames += [_of_frame(step, row) for step in Steps(steps.item).through(filters)]
     crops = [step for step in steps.through(of_crop) if _shown(step)]
     samples, random = augmented(parser, item)
-    return [Figures([_frame_figure(row, frames), _crop_figure(row, crops, samples, random)])]
+    boxed = bool(run.args.get("box_channel"))
+    return [Figures([_frame_figure(row, frames), _crop_figure(row, crops, samples, random, boxed)])]
 
 
 def read_chain(run: Run) -> ConfigParser:
@@ -124,7 +127,8 @@ def augmented(parser: ConfigParser, item: Mapping[str, Any]) -> tuple[list[np.nd
     Returns:
         Crops `(X, Y)`, as many as are shown; none where nothing is random.
     """
-    datasets = parts_of(parser.get_parsed_content("train#dataset"))
+    with quiet_monai():
+        datasets = parts_of(parser.get_parsed_content("train#dataset"))
     random = [step for dataset in datasets for step in dataset.transform.transforms if isinstance(step, Randomizable)]
     if not random:
         return [], []
@@ -271,7 +275,9 @@ def _show_change(axes: Axes, change: np.ndarray) -> None:
     axes.set_xlabel(f"± {level:.0f}" if level >= 1 else f"± {level:.1g}", fontsize=8)
 
 
-def _crop_figure(row: Row, steps: Sequence[Step], samples: Sequence[np.ndarray], random: Sequence[Transform]) -> Figure:
+def _crop_figure(
+    row: Row, steps: Sequence[Step], samples: Sequence[np.ndarray], random: Sequence[Transform], boxed: bool
+) -> Figure:
     tiles = [(_title(step), step.image, GREY_LEVELS if step.image.max() > 1 else (0.0, 1.0)) for step in steps]
     first_row = len(tiles)
     tiles += [(f"augmented,\nsample {number}", sample, (0.0, 1.0)) for number, sample in enumerate(samples, start=1)]
@@ -290,6 +296,7 @@ def _crop_figure(row: Row, steps: Sequence[Step], samples: Sequence[np.ndarray],
         "preprocessing_crop",
         drawing,
         f"The crop of lesion {row['lesion_id']} on its way into the network: {made}{augmentation}",
-        f"Lesion {row['lesion_id']} after the steps above: what the network takes in.{augmentation}",
+        f"Lesion {row['lesion_id']} after the steps above: what the network takes in"
+        f"{', beside the box as a second channel' if boxed else ''}.{augmentation}",
         photographic=True,
     )

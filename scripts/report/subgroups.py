@@ -96,8 +96,8 @@ def _violins(name: str, groups: Mapping[str, Sequence[Row]], label: str, lesions
     if left_out:
         caption += f" Without a known value and left out: {count(left_out, 'lesion')}."
     if label == SIZE:
-        caption += " The diameter is that of the circle with as many pixels of the source image; a quarter of the "
-        caption += "lesions in each group."
+        caption += " The diameter is that of the circle with as many pixels of the source image. The groups are "
+        caption += "quarters of the lesions, fewer where diameters are equal."
     alt = f"Dice of the lesions by {label}; medians: {tell_medians(values)}."
     return Figure(name, draw_violins(values, label, DICE), alt, caption)
 

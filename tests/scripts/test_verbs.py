@@ -29,7 +29,12 @@ VERBS = "card, datalists, demo, package, phantoms, predict, prepare, release, re
         ("prepare manifest --tabel b", "--tabel: no such flag; expected one like --table"),
         ("release a --bogus", "--bogus: no such flag; expected one like --run_dir"),
         ("study denoising --datasetdir a", "--datasetdir: no such flag; expected one like --dataset_dir"),
-        ("release a b", "b: no flag is left for it; expected values of --run_dir alone"),
+        ("release a b", "b: belongs to no flag; expected values of --run_dir alone"),
+        (
+            "predict --image a.png --boxes 5 4 9 8 --output_dir out",
+            '4: belongs to no flag; expected values of --image, --output_dir alone, and of several numbers "[1,2]"',
+        ),
+        ("demo here", "here: belongs to no flag; expected"),
         ("prepare manifest a b --copy maybe", "--copy: found 'maybe', expected a valid boolean"),
         ("prepare manifest 1 b", "--table: found 1, expected a valid string"),
         ("predict --output_dir a b.png --format jpg", "--format: found 'jpg', expected 'png', 'nii.gz' or 'nrrd'"),
@@ -81,7 +86,7 @@ def test_values_go_to_the_flags_that_are_left():
     def further(a: str, *rest: Any, **switches: Any) -> None:
         taken.append((a, rest, switches))
 
-    checked(fixed)(2, a="x", c=True)
+    checked(fixed)("x", b=2, c=True)
     checked(further)("x", 2, b=3)
     checked(further)(2, a="x")
     assert taken == [("x", 2, True), ("x", (2,), {"b": 3}), ("x", (2,), {})]

@@ -20,7 +20,8 @@ def test_a_prediction_is_shown_where_the_lesion_is(dataset: Path, square: bool):
     item = parser.get_parsed_content("validate#dataset")[0]
     entries, preprocessing = (parser.get_parsed_content(f"validate#{name}") for name in ("entries", "preprocessing"))
     outlines = LesionOutlines(None, entries, preprocessing, threshold=0.5, epochs={1})
-    result = item | {"pred": item["label"], "logits": 20 * item["label"] - 10}
+    # As the inferer gives them, without metadata.
+    result = item | {"pred": item["label"], "logits": 20 * item["label"].as_tensor() - 10}
     picture = outlines.draw(item, result)
     frame, crop = picture[:, :-512], picture[:, -512:]
 

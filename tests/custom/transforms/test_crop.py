@@ -257,8 +257,8 @@ def test_needs_either_the_mask_or_the_box(keys: dict[str, str]) -> None:
             (
                 {"box_key": "box"},
                 {"box": box},
-                f"image.png: the box is {box} in a frame of 40 columns x 30 rows, expected x0, y0, x1, y1 in pixels "
-                "with 0 <= x0 < x1 <= 40 and 0 <= y0 < y1 <= 30; correct the box",
+                f"image.png: the box is {box} in a frame of 40 columns x 30 rows, expected x0, y0, x1, y1 in pixels, "
+                "no width and height, with 0 <= x0 < x1 <= 40 and 0 <= y0 < y1 <= 30; correct the box",
             )
             for box in [
                 None,

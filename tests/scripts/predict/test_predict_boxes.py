@@ -125,9 +125,9 @@ def test_coco(folder: Path):
     assert "annotation 3: the box is [1, 2, 3]" in made[0].fault
     assert "annotation 2: its image_id is not among the images" in made[-1].fault
     file.write_text(json.dumps({"images": []}))
-    assert "not a COCO file (KeyError" in refused(folder, file=file)
+    assert "not a COCO file, expected" in refused(folder, file=file)
     file.write_text("[")
-    assert "not a COCO file" in refused(folder, file=file)
+    assert "coco.json: not a readable JSON file" in refused(folder, file=file)
 
 
 def test_a_rough_mask_has_a_box_for_each_piece(folder: Path):
@@ -177,6 +177,7 @@ def test_files_that_hold_no_boxes(folder: Path):
     image = folder / "one" / "a.png"
     assert "found both, expected one" in refused(image, [1, 2, 3, 4], table(folder, "image"))
     assert "column x0, y0, x1, y1 is missing" in refused(image, file=table(folder, "image"))
+    assert "found semicolons between the columns" in refused(image, file=table(folder, "image;x0;y0;x1;y1"))
     assert "no such file; expected boxes" in refused(image, file=folder / "gone.csv")
     (folder / "notes.txt").write_text("left breast")
     assert "found .txt, expected boxes as .csv" in refused(image, file=folder / "notes.txt")
