@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from scripts.counting import count_lesions
 from scripts.prepare.splits import Parts, shared_patients
 
 Audit = Sequence[Mapping[str, str]]
@@ -32,7 +33,7 @@ def count_splits(datalists: Mapping[str, Parts]) -> list[str]:
     lines = []
     for split, parts in datalists.items():
         counts = ", ".join(
-            f"{part} {len(lesions)} lesions of {len({lesion['patient_id'] for lesion in lesions})} patients"
+            f"{part} {count_lesions(len(lesions), len({lesion['patient_id'] for lesion in lesions}))}"
             for part, lesions in parts.items()
         )
         lines.append(f"  split {split}: {counts}; {shared_patients(parts)} patients in more than one part")

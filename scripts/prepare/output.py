@@ -130,9 +130,9 @@ def _datalists(dataset: Path) -> list[Path]:
 
 
 def write_datalists(dataset: Path, about: Mapping[str, str], splits: Mapping[str, Parts]) -> None:
-    """Write the datalists of a prepared data set; unless they are the same, the earlier ones are removed first."""
+    """Write the datalists of a prepared data set; where an earlier one is not the same, all are removed first."""
     contents = {dataset / "datalists" / f"{name}.json": _datalist(about, parts) for name, parts in splits.items()}
-    if {file: file.read_bytes() for file in _datalists(dataset)} != contents:
+    if any(file.read_bytes() != contents.get(file) for file in _datalists(dataset)):
         withdraw_datalists(dataset)
     for file, content in contents.items():
         write_if_changed(file, content)

@@ -316,6 +316,16 @@ def test_an_interruption_between_two_datalists(tmp_path: Path, monkeypatch: pyte
         assert not any(state == before[name] for name, state in left.items())
 
 
+def test_datalists_that_were_written_before_an_interruption_stay(tmp_path: Path):
+    table, out = write_manifest(tmp_path / "raw", patients=6), tmp_path / "out"
+    prepare_manifest(str(table), str(out))
+    before = snapshot(out)
+    (out / "datalists" / "patient.json").unlink()
+    prepare_manifest(str(table), str(out))
+    after = snapshot(out)
+    assert {name for name in before if after[name] != before[name]} == {"datalists/patient.json"}
+
+
 def test_what_is_not_known_is_no_path_to_monai(tmp_path: Path):
     table = write_manifest(tmp_path / "raw", patients=3)
     change(table, lambda rows: [row.update(pathology="", note="") for row in rows])
