@@ -44,8 +44,8 @@ class UnwritableError(InputError):
 
 def unwritable(place: object, error: OSError) -> UnwritableError:
     """What is told of a file or folder that cannot be written."""
-    mend = "free space there, or name another folder" if error.errno in _NO_ROOM else "name another place"
-    return UnwritableError(f"{place}: cannot be written ({error.strerror}); {mend}")
+    mend = "free space there, or name" if error.errno in _NO_ROOM else "name"
+    return UnwritableError(f"{place}: cannot be written ({error.strerror}); {mend} another folder")
 
 
 def find_input_error(error: BaseException | None) -> InputError | None:
