@@ -14,13 +14,13 @@ from fire.trace import FireTrace
 
 from custom.errors import InputError, report_input_errors
 from scripts.card import card
-from scripts.checked import checked, nearest
-from scripts.datalists import datalists
+from scripts.common.command_line import checked, nearest
 from scripts.demo import demo
 from scripts.package import package
 from scripts.phantoms import phantoms
 from scripts.predict.command import predict
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
+from scripts.prepare.datalists import datalists
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
 from scripts.release import release

@@ -11,11 +11,12 @@ from monai.data.box_utils import box_iou
 
 from custom.errors import InputError
 from custom.files import file_sha256, write_if_changed
-from custom.handlers.lesion_results import BOX
+from custom.handlers.evaluation import BOX
 from custom.transforms import lesion_window
-from scripts.case import CONTEXT, Case, Row, by_dice, read_case
-from scripts.document import check_place, put
-from scripts.drawing import drawn_as
+from scripts.common.cases import CONTEXT, Case, Row, by_dice, read_case
+from scripts.common.documents import check_place, put
+from scripts.common.drawing import drawn_as
+from scripts.common.palette import GREY
 from scripts.predict.predictor import RELEASED
 from scripts.report.figures import DPI, WIDTH, figure_style
 from scripts.report.lesions import diameter, entry_of, prediction_file
@@ -26,7 +27,6 @@ from scripts.report.panels import size_told
 from scripts.report.sources import Evaluation, read_evaluation
 from scripts.report.subgroups import summaries
 from scripts.study.cells import share, text_table
-from scripts.study.palette import GREY
 
 PLACE = ("released", "weights")
 SHOWN = ("dice", "dice_ellipse", "dice_all_foreground", "jaccard", "precision", "recall", "hausdorff95")

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from custom.data import load_datalist
+from custom.data import Datalist
 from custom.errors import InputError
 from custom.handlers import read_lesions
-from scripts.picture import picture_cases, write_picture
+from scripts.common.case_pictures import picture_cases, write_picture
 
 ROOT = Path(__file__).parents[1]
 BUNDLE = ROOT / "bundle"
@@ -69,20 +69,19 @@ def demo(
     picture = folder / "cases.png"
     write_picture(picture, picture_cases(tested, dataset, SPLIT))
 
-    print(compare_with_baselines(tested / "lesions.csv", dataset / "datalists" / f"{SPLIT}.json"))
+    print(compare_with_baselines(tested / "lesions.csv", Datalist(dataset, SPLIT)))
     print(_line("unseen set", read_lesions(tested_unseen / "lesions.csv")))
     print(f"\nData sets    {dataset}\n             {unseen}\nRun          {run}")
     print(f"Evaluations  {tested}\n             {tested_unseen}\nMasks        {run / 'inference' / tested.name}")
     print(f"Picture      {picture}\nReport       {page}\nCurves       tensorboard --logdir {runs}")
 
 
-def compare_with_baselines(table: Path, datalist: Path) -> str:
+def compare_with_baselines(table: Path, datalist: Datalist) -> str:
     """Mean Dice of network and baselines as text, over all lesions and for each shape and for spiculated margins."""
-    entries = {entry["lesion_id"]: entry for entry in load_datalist(datalist)["test"]}
     rows = read_lesions(table)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        entry = entries[row["lesion_id"]]
+        entry = datalist.entries[row["lesion_id"]]
         group = "spiculated" if entry["mass_margins"] == "SPICULATED" else entry["mass_shape"].lower()
         groups.setdefault(group, []).append(row)
     heading = f"\nMean Dice per lesion   {'network':>9}{'ellipse':>9}{'box':>9}{'lesions':>9}"

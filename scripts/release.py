@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from custom.checkpoints import read_checkpoint, write_checkpoint
 from custom.errors import InputError
 from custom.files import as_json, file_sha256, write_if_changed
+from custom.runs.checkpoints import read_checkpoint, write_checkpoint
 from scripts.predict.predictor import (
     METADATA,
     RELEASED,

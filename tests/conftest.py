@@ -18,7 +18,7 @@ from dask.distributed import LocalCluster
 from hypothesis import settings
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from custom.metrics import inscribed_ellipse
+from custom.metrics.lesion import inscribed_ellipse
 from scripts.prepare.manifest import prepare_manifest
 from tests.browser import chromium, open_page  # noqa: F401 (fixtures)
 from tests.reliability import count_outcome

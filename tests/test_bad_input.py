@@ -16,7 +16,7 @@ import pytest
 import torch
 from conftest import ROOT, SMALL, TRAIN, scalars, write_png
 
-from custom.data import read_datalist
+from custom.data import Datalist
 from custom.errors import InputError, find_input_error, message, reason, report_input_errors
 
 NETWORK = TRAIN.replace("train.json", "network_{}.json")
@@ -223,12 +223,12 @@ def test_a_training_that_diverges(train: Callable, as_program: Callable, dataset
 @pytest.mark.promise("A datalist with a patient in two parts is told")
 def test_a_patient_in_two_parts_is_told(own_dataset: Path, caplog: pytest.LogCaptureFixture):
     file = own_dataset / "datalists" / "patient.json"
-    read_datalist(str(own_dataset), "patient", "test")
+    Datalist(own_dataset, "patient").part("test")
     assert not caplog.records
     content = json.loads(file.read_text())
     content["test"][0]["patient_id"] = content["training"][0]["patient_id"]
     file.write_text(json.dumps(content))
-    read_datalist(str(own_dataset), "patient", "test")
+    Datalist(own_dataset, "patient").part("test")
     (record,) = caplog.records
     count = len({entry["patient_id"] for entry in content["test"]})
     assert f"1 of {count} patients in test are in training as well" in record.getMessage()

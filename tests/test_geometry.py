@@ -14,7 +14,7 @@ from monai.transforms import Compose, Invertd, LoadImaged, Resized
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from custom.reader import MammogramReader
+from custom.readers import MammogramReader
 from custom.transforms import CropLesiond
 
 COLUMNS, ROWS = 60, 90

@@ -20,7 +20,7 @@ from planted import BIRTH_DATE, STEM, UID_ROOT, find_planted, plant
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from custom.errors import InputError
-from custom.reader import read_pixels
+from custom.readers import read_pixels
 from scripts.phantoms import phantoms
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.inbreast import prepare_inbreast

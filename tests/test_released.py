@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, TRAIN
 
-from custom.metrics import dice
-from custom.reader import read_mask, read_pixels
+from custom.metrics.lesion import dice
+from custom.readers import read_mask, read_pixels
 from custom.transforms.artifacts import breast_mask
 from scripts.predict.predictor import RELEASED
 from scripts.predict.quality import LEAST_IN_BREAST, LEAST_OF_BREAST, MOST_OF_BREAST, box_and_breast

@@ -15,13 +15,13 @@ from conftest import write_manifest, write_png
 from pydicom import uid
 
 from custom.errors import InputError
-from custom.reader import read_mask, read_pixels
+from custom.readers import read_mask, read_pixels
 from scripts.phantoms import phantoms
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.greys import grey_fault
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
-from tests.custom.dicom.mammogram import mass, write_mammogram
+from tests.custom.findings.dicom.mammogram import mass, write_mammogram
 
 SIZE = [160, 240]
 Rows = list[dict[str, str]]

@@ -1,14 +1,9 @@
-from custom.handlers.buffers import ShareBuffers
-from custom.handlers.calibration import CalibrationTable
+"""Ignite handlers of a training, an evaluation and an inference."""
+
 from custom.handlers.checkpoints import LoadModel, RunCheckpoints
-from custom.handlers.divergence import StopDivergence
-from custom.handlers.hparams import RunParameters
-from custom.handlers.lesion_results import LesionMasks, LesionTable, read_lesions
-from custom.handlers.outlines import LesionOutlines
-from custom.handlers.precision_recall import PrecisionRecallCurve
-from custom.handlers.schedule import WarmupCosine
-from custom.handlers.seeding import SeedEpochs
-from custom.handlers.shown_epochs import shown_epochs
+from custom.handlers.evaluation import CalibrationTable, LesionMasks, LesionTable, read_lesions
+from custom.handlers.tensorboard import LesionOutlines, PrecisionRecallCurve, RunParameters, shown_epochs
+from custom.handlers.training import SeedEpochs, ShareBuffers, StopDivergence, WarmupCosine
 
 __all__ = [
     "CalibrationTable",

@@ -9,10 +9,10 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from custom.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from custom.errors import InputError, reason
 from custom.locks import release
-from custom.runs import LAST, MODEL, read_last
+from custom.runs.checkpoints import load_weights, read_checkpoint, write_checkpoint
+from custom.runs.folder import LAST, MODEL, read_last
 
 
 class RunCheckpoints:

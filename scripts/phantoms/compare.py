@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from custom.errors import InputError, report_input_errors
-from scripts.phantoms import measure
-from scripts.phantoms.cohort import DENSITIES, DIAMETER_MEDIAN, VIEWS, draw_patient
-from scripts.phantoms.generate import generate_phantom
+from scripts.common.phantom import measure
+from scripts.common.phantom.cohort import DENSITIES, DIAMETER_MEDIAN, VIEWS, draw_patient
+from scripts.common.phantom.generate import generate_phantom
 
 Mammogram = tuple[measure.GreyImage, list[NDArray[np.bool_]], int]
 

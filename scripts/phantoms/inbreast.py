@@ -23,7 +23,7 @@ from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, Expli
 
 from custom.errors import InputError
 from custom.files import write_if_changed
-from scripts.phantoms.generate import Phantom
+from scripts.common.phantom.generate import Phantom
 
 RELEASE = "INbreast Release 1.0"
 HEADING = ("Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR", "Bi-Rads")

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from custom.files import write_if_changed
+from scripts.common.phantom.generate import Phantom
 from scripts.phantoms import cbis_ddsm_defects
 from scripts.phantoms.cbis_ddsm import VARIANTS, CbisDdsmWriter, RawLesion, RawMammogram
-from scripts.phantoms.generate import Phantom
 from scripts.phantoms.inbreast import DEFECTS as INBREAST_DEFECTS
 from scripts.phantoms.inbreast import write_inbreast
 

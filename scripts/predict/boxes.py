@@ -14,12 +14,13 @@ import numpy as np
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 from scipy import ndimage
 
-from custom.dicom.gsps import read_boxes
 from custom.errors import InputError
 from custom.files import read_json
-from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom, read_dicom, read_pixels
+from custom.findings.dicom.gsps import read_boxes
+from custom.readers import bare_name, is_dicom, is_image, read_pixels
+from custom.readers.dicom import quiet_pydicom, read_dicom
+from scripts.common.tables import read_content, read_table
 from scripts.predict.images import Images
-from scripts.prepare.table import read_content, read_table
 
 COLUMNS = ("x0", "y0", "x1", "y1")
 # Begins the names of files.

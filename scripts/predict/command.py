@@ -13,17 +13,17 @@ from typing import Any
 import monai
 import torch
 
-from custom.dicom.algorithm import Algorithm
 from custom.errors import InputError, UnwritableError, find_input_error, message, reason
 from custom.files import check_writable, file_sha256, write_csv
+from custom.findings.dicom.algorithm import Algorithm
 from custom.locks import held
-from custom.reader import is_dicom
+from custom.readers import is_dicom
+from scripts.common.parallel import spread
 from scripts.predict.boxes import Request, read_requests
 from scripts.predict.engine import Engine, predictor_of
 from scripts.predict.images import Images
 from scripts.predict.outputs import Format, Written, is_begun, read_written, write_findings
 from scripts.predict.predictor import read_recipe
-from scripts.spread import spread
 from scripts.study.definition import bundle_version
 
 TABLE = "predictions.csv"

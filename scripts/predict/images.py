@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from pathlib import Path, PurePath
 
 from custom.errors import InputError
-from custom.reader import bare_name, is_dicom, is_image, quiet_pydicom, read_dicom
+from custom.readers import bare_name, is_dicom, is_image
+from custom.readers.dicom import quiet_pydicom, read_dicom
 
 
 class Images:

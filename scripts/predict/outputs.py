@@ -22,17 +22,17 @@ import itk
 import nibabel
 import numpy as np
 
-from custom.dicom.algorithm import Algorithm
-from custom.dicom.report import write_report
-from custom.dicom.segmentation import write_segmentation
 from custom.errors import InputError, unwritable
 from custom.files import as_json, read_json, write_if_changed, write_mask
-from custom.findings import Finding
+from custom.findings.dicom.algorithm import Algorithm
+from custom.findings.dicom.report import write_report
+from custom.findings.dicom.segmentation import write_segmentation
+from custom.findings.finding import Finding
+from custom.findings.overlay import BOX_COLOUR, draw_in_frame, draw_outlines, scaled
 from custom.locks import held
-from custom.outlines import BOX_COLOUR, draw_in_frame, draw_outlines, scaled
-from custom.reader import is_dicom
+from custom.readers import is_dicom
 from custom.transforms import CropLesion, lesion_window
-from scripts.case import CONTEXT
+from scripts.common.cases import CONTEXT
 from scripts.predict.predictor import Mammogram
 from scripts.predict.quality import Quality
 

@@ -15,16 +15,17 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, Invertd, LoadImaged
 from torch import nn
 
-from custom.checkpoints import load_weights, read_checkpoint
 from custom.errors import InputError, find_input_error, reason
 from custom.files import file_sha256
-from custom.findings import Finding
+from custom.findings.finding import Finding
+from custom.findings.measurements import measure
+from custom.findings.spacing import Spacing, read_spacing
 from custom.inferers import CropInferer
-from custom.measurements import measure
-from custom.reader import is_dicom, quiet_monai
-from custom.runs import MODEL, OF_THE_MACHINE, check_model, read_inference
-from custom.settings import check_values
-from custom.spacing import Spacing, read_spacing
+from custom.readers import is_dicom
+from custom.readers.mammogram import quiet_monai
+from custom.runs.checkpoints import load_weights, read_checkpoint
+from custom.runs.folder import MODEL, OF_THE_MACHINE, check_model, read_inference
+from custom.runs.settings import check_values
 from custom.transforms import CropLesiond, lesion_window
 from custom.transforms.artifacts import breast_mask, breast_share
 from custom.transforms.crop import Box

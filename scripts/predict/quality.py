@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from custom.metrics import dice
+from custom.metrics.lesion import dice
 from custom.transforms.crop import Box, Window
 
 EMPTY = "empty"

@@ -10,6 +10,7 @@ from pathlib import Path
 from custom.errors import InputError
 from custom.files import write_if_changed
 from custom.locks import held
+from scripts.common.parallel import spread
 from scripts.prepare import account
 from scripts.prepare.cbis_ddsm_index import Index, index_source
 from scripts.prepare.cbis_ddsm_pairing import Outcome, Task, image_suffix, prepare_mammogram
@@ -25,7 +26,6 @@ from scripts.prepare.cbis_ddsm_tables import (
 )
 from scripts.prepare.output import check_place, stated_source, write_audit, write_datalists
 from scripts.prepare.splits import Parts
-from scripts.spread import spread
 
 
 def prepare_cbis_ddsm(

@@ -11,9 +11,9 @@ from pydicom.errors import InvalidDicomError
 from tqdm import tqdm
 
 from custom.errors import reason
-from custom.reader import quiet_pydicom, read_dicom
+from custom.readers.dicom import quiet_pydicom, read_dicom
+from scripts.common.tables import read_content, read_table
 from scripts.prepare.cbis_ddsm_tables import Key, Tables, parse_key
-from scripts.prepare.table import read_content, read_table
 from scripts.prepare.walk import walk
 
 MIRROR_TABLE = "dicom_info.csv"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custom.errors import InputError
+from scripts.common.tables import Row, read_content, read_table
 from scripts.prepare.output import UNKNOWN
-from scripts.prepare.table import Row, read_content, read_table
 from scripts.prepare.walk import walk
 
 NAME = "cbis_ddsm_mass"

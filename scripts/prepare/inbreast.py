@@ -14,6 +14,8 @@ import numpy as np
 
 from custom.errors import InputError
 from custom.locks import held
+from scripts.common.parallel import spread
+from scripts.common.tables import read_content
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
 from scripts.prepare.output import (
@@ -25,8 +27,6 @@ from scripts.prepare.output import (
     write_lesion_mask,
 )
 from scripts.prepare.pixels import read_values
-from scripts.prepare.table import read_content
-from scripts.spread import spread
 
 NAME = "inbreast_mass"
 NOTE = "INbreast is the unseen test set: nothing is trained or tuned on it"

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from custom.data import PARTS
 from custom.errors import InputError
 from custom.locks import held
+from scripts.common.tables import Row, read_content, read_table
 from scripts.prepare import masks, splits
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
 from scripts.prepare.greys import grey_fault
@@ -29,7 +30,6 @@ from scripts.prepare.output import (
     write_lesion_mask,
 )
 from scripts.prepare.pixels import read_values
-from scripts.prepare.table import Row, read_content, read_table
 
 REQUIRED = ("image", "mask", "patient_id")
 METADATA = ("laterality", "view", "birads", "density", "pathology")

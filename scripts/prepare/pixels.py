@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from custom.errors import InputError
-from custom.reader import read_pixels
+from custom.readers import read_pixels
 
 
 def read_values(file: str, folder: Path) -> np.ndarray:

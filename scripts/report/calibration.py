@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from custom.summary import clustered_ratio_interval
-from scripts.counting import count_lesions
+from custom.metrics.summary import clustered_ratio_interval
+from scripts.common.counting import count_lesions
+from scripts.common.palette import BLUE, GREY
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.drawing import finish, legend_below, new_axes
 from scripts.report.evaluations import first_tests, principal, suffix, title
@@ -19,7 +20,6 @@ from scripts.report.run_card import evaluating_command
 from scripts.report.sources import Row, Run, Study
 from scripts.study.cells import share
 from scripts.study.figure import COLOURS, MARKERS
-from scripts.study.palette import BLUE, GREY
 
 
 @dataclass(frozen=True)

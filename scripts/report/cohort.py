@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from custom.data import PARTS
+from custom.data import PARTS, Datalist
 from custom.errors import InputError
-from scripts.counting import count
+from scripts.common.counting import count
+from scripts.common.palette import BLUE, GREEN, ORANGE
 from scripts.prepare.output import told_name
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
 from scripts.report.drawing import finish, legend_below, new_axes
 from scripts.report.evaluations import principal
 from scripts.report.figures import WIDTH
 from scripts.report.lesions import is_known
-from scripts.report.sources import Data, Run, Study
+from scripts.report.sources import Run, Study
 from scripts.study.definition import slug
-from scripts.study.palette import BLUE, GREEN, ORANGE
 
 ATTRIBUTES = {"birads": "BI-RADS", "density": "ACR density"}
 LOOKS = {"training": (BLUE, ""), "validation": (ORANGE, "///"), "test": (GREEN, "...")}
@@ -51,7 +51,7 @@ def audit(source: Run | Study) -> list[Block]:
     """
     folders = {data.folder: data for data in _datasets(source)}
     return [
-        _audit_table(folder / "audit.csv", told_name(data.datalist))
+        _audit_table(folder / "audit.csv", told_name(data.content))
         for folder, data in folders.items()
         if (folder / "audit.csv").is_file()
     ]
@@ -71,10 +71,10 @@ def _is_file(text: str) -> bool:
     return bool(re.fullmatch(r"\S+\.\w{1,5}|[^;:]*[/\\][^;:/\\]*\.\w{1,5}|/[^;:]*", text))
 
 
-def _datasets(source: Run | Study) -> list[Data]:
+def _datasets(source: Run | Study) -> list[Datalist]:
     """Each data set with each split once."""
     runs = [source] if isinstance(source, Run) else [run for runs in source.runs.values() for run in runs]
-    found: dict[tuple[Path, str], Data] = {}
+    found: dict[tuple[Path, str], Datalist] = {}
     for run in runs:
         for data in (run.data, *(evaluation.data for evaluation in principal(run))):
             if data is not None:
@@ -86,8 +86,8 @@ def _datasets(source: Run | Study) -> list[Data]:
     return list(found.values())
 
 
-def _distribution(data: Data, attribute: str, label: str) -> Figure | None:
-    lesions = {part: data.datalist.get(part, ()) for part in PARTS}
+def _distribution(data: Datalist, attribute: str, label: str) -> Figure | None:
+    lesions = {part: data.content.get(part, ()) for part in PARTS}
     counted = {
         part: Counter(value for entry in entries if is_known(value := entry.get(attribute)))
         for part, entries in lesions.items()
@@ -108,7 +108,7 @@ def _distribution(data: Data, attribute: str, label: str) -> Figure | None:
     finish(axes, label, "share of the part's lesions, %")
     legend_below(drawing)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
-    name, split = told_name(data.datalist), data.split
+    name, split = told_name(data.content), data.split
     caption = f"{name}, split {split}."
     if unknown:
         caption += f" Without a known value and left out: {count(unknown, 'lesion')}."

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.counting import count_lesions
+from scripts.common.counting import count_lesions
 from scripts.prepare.output import told_name
 from scripts.report.blocks import NotThere
 from scripts.report.sources import Evaluation, Row, Run, Study

@@ -12,9 +12,9 @@ import matplotlib
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
-from scripts.drawing import drawn_as
+from scripts.common.drawing import drawn_as
+from scripts.common.palette import GREY
 from scripts.report.blocks import Figure
-from scripts.study.palette import GREY
 
 CSS_PIXELS_PER_INCH = 96
 # Twice what a common screen shows, for fine screens and for print.

@@ -13,17 +13,17 @@ import numpy as np
 from PIL import Image
 
 from custom.data import FILE_KEYS
-from custom.handlers.lesion_results import METADATA
-from custom.reader import read_pixels
-from scripts.case import Row, by_dice, cut_case
-from scripts.counting import count
-from scripts.picture import draw_case
+from custom.handlers.evaluation import METADATA
+from custom.readers import read_pixels
+from scripts.common.case_pictures import draw_case
+from scripts.common.cases import Row, by_dice, cut_case
+from scripts.common.counting import count
+from scripts.common.parallel import spread
 from scripts.report.blocks import Block, Lesion, LesionTable, Text
 from scripts.report.evaluations import average_seeds, comparable_tests, reference_arm, tested_on, title
 from scripts.report.lesions import DIAMETER, LABELS, diameter, is_known, prediction_file
 from scripts.report.outlined import COLOURS
 from scripts.report.sources import Evaluation, Run, Study
-from scripts.spread import spread
 from scripts.study.definition import slug
 
 SIDE, QUALITY = 96, 70

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from custom.data import FILE_KEYS
-from scripts.case import Row
+from scripts.common.cases import Row
 from scripts.prepare.output import UNKNOWN, told_name
 from scripts.report.blocks import NotThere
 from scripts.report.sources import Evaluation

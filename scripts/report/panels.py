@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from scripts.case import Case, Row, by_dice, read_case, spanning
-from scripts.counting import count
+from scripts.common.cases import Case, Row, by_dice, read_case, spanning
+from scripts.common.counting import count
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.evaluations import comparable_tests, principal, reference_arm, suffix, title
 from scripts.report.figures import WIDTH

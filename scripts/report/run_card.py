@@ -9,8 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from custom.data import PARTS
-from custom.provenance import dataset_provenance
-from scripts.counting import count_lesions
+from scripts.common.counting import count_lesions
 from scripts.prepare.output import told_name
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
@@ -79,7 +78,7 @@ def _from_root(folder: str | Path, usual: str) -> str:
 def _data_rows(run: Run) -> Rows:
     rows = [("run", run.name)]
     if run.data is not None:
-        about = dataset_provenance(str(run.data.folder), run.data.split)
+        about = run.data.provenance
     else:
         place = (run.args["dataset_dir"], run.args["split"])
         summaries = [evaluation.summary for evaluation in run.evaluations]
@@ -92,7 +91,7 @@ def _data_rows(run: Run) -> Rows:
     ]
     if run.data is not None:
         for part in PARTS:
-            lesions = run.data.datalist.get(part, ())
+            lesions = run.data.content.get(part, ())
             patients = len({lesion["patient_id"] for lesion in lesions})
             rows.append((part, count_lesions(len(lesions), patients) if lesions else "none"))
     rows += [(f"evaluated on {title(run, e)}", tested(e)) for e in run.evaluations]

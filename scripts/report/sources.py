@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -12,14 +11,14 @@ from annotated_types import Gt, Len, Lt
 from pydantic import ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
 from typing_extensions import TypedDict
 
-from custom.data import PARTS, datalist_file, load_datalist, located
+from custom.data import Datalist
 from custom.errors import InputError
 from custom.files import FileName, file_sha256, read_json
 from custom.handlers import read_lesions
-from custom.handlers.lesion_results import BOX, METADATA
-from custom.runs import MODEL
-from custom.summary import METRICS
-from scripts.curves import read_curves
+from custom.handlers.evaluation import BOX, METADATA
+from custom.metrics.summary import METRICS
+from custom.runs.folder import MODEL
+from scripts.common.curves import read_curves
 from scripts.study.definition import slug
 from scripts.study.record import RECORD, read_record
 
@@ -105,30 +104,6 @@ _OF_A_LESION = {
 
 
 @dataclass(frozen=True)
-class Data:
-    """A prepared data set as a result saw it.
-
-    Attributes:
-        folder: of the data set.
-        split: of its datalist.
-        datalist: its content.
-    """
-
-    folder: Path
-    split: str
-    datalist: dict[str, Any]
-
-    @cached_property
-    def entries(self) -> dict[str, Row]:
-        """The datalist's entries of all parts by `lesion_id`, with their `part` and with absolute paths."""
-        return {
-            entry["lesion_id"]: located(entry, self.folder) | {"part": part}
-            for part in PARTS
-            for entry in self.datalist.get(part, ())
-        }
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """An evaluation of a run.
 
@@ -144,7 +119,7 @@ class Evaluation:
     summary: dict[str, Any]
     lesions: list[Row]
     calibration: list[Row]
-    data: Data | None
+    data: Datalist | None
 
     @property
     def name(self) -> str:
@@ -168,7 +143,7 @@ class Run:
     args: dict[str, Any]
     curves: dict[str, dict[int, float]]
     evaluations: list[Evaluation]
-    data: Data | None
+    data: Datalist | None
 
     @property
     def name(self) -> str:
@@ -271,16 +246,16 @@ def _place(settings: Row) -> tuple[str, str]:
     return settings["dataset_dir"], settings["split"]
 
 
-def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequence[Path]) -> Data | None:
+def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequence[Path]) -> Datalist | None:
     """The first data set whose datalist is the one that is looked for; any, where no hash is known."""
     folder, split = _place(settings)
     for place in (*dataset_dirs, Path(folder)):
         try:
-            file = datalist_file(str(place), split)
+            datalist = Datalist(place, split)
         except InputError:
             continue
-        if datalist_sha256 in (None, file_sha256(file)):
-            return Data(place.resolve(), split, load_datalist(file))
+        if datalist_sha256 in (None, file_sha256(datalist.file)):
+            return datalist
     return None
 
 

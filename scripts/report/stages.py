@@ -23,8 +23,8 @@ from monai.transforms import (
 )
 
 from custom.data import LesionDataset, lesion_items, parts_of
-from custom.handlers.lesion_results import BOX
-from custom.reader import quiet_monai
+from custom.handlers.evaluation import BOX
+from custom.readers.mammogram import quiet_monai
 from custom.transforms import (
     CLAHE,
     CropLesiond,
@@ -35,7 +35,8 @@ from custom.transforms import (
     WienerFilter,
     lesion_window,
 )
-from scripts.case import CONTEXT, Row, by_dice
+from scripts.common.cases import CONTEXT, Row, by_dice
+from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.evaluations import principal
 from scripts.report.figures import WIDTH
@@ -44,7 +45,6 @@ from scripts.report.outlined import show_box, shrunk
 from scripts.report.sources import Run
 from scripts.study.case_figure import show_detail
 from scripts.study.cells import share
-from scripts.study.palette import BLUE, ORANGE
 
 # Of the detail, in pixels of the mammogram: few enough to see each of them, which is what a filter of 3 pixels changes.
 DETAIL = 160

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from custom.summary import describe
-from scripts.counting import count
+from custom.metrics.summary import describe
+from scripts.common.counting import count
+from scripts.common.palette import BLUE, GREY, LIGHT_GREY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.drawing import MANY_POINTS, draw_violins, finish, legend_below, new_axes, tell_medians
 from scripts.report.evaluations import principal, suffix, tested, title
@@ -18,7 +19,6 @@ from scripts.report.lesions import DIAMETER, diameter, is_known, value_told
 from scripts.report.metrics import interval
 from scripts.report.sources import Evaluation, Row, Run
 from scripts.study.cells import share
-from scripts.study.palette import BLUE, GREY, LIGHT_GREY
 
 ATTRIBUTES = {"birads": "BI-RADS", "density": "ACR density", "pathology": "pathology", "view": "view"}
 SIZE = f"lesion's {DIAMETER}"

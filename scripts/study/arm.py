@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from custom.errors import InputError, unwritable
 from custom.files import as_json, write_if_changed
 from custom.locks import lock
-from custom.runs import epochs_done
+from custom.runs.folder import epochs_done
 from scripts.study.definition import slug
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from scripts.study.palette import BLUE, LIGHT_GREY, ORANGE
+from scripts.common.palette import BLUE, LIGHT_GREY, ORANGE
 
 
 def show_detail(axes: Axes, detail: np.ndarray, limits: tuple[float, float], caption: str = "") -> None:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from monai.transforms import ScaleIntensity
 
-from custom.data import datalist_file, read_datalist
+from custom.data import Datalist
 from custom.errors import InputError
-from custom.provenance import dataset_provenance
 from scripts.study.definition import bundle_version
 
 # As many as the paper shows.
@@ -18,24 +17,23 @@ NUMBER = 5
 
 
 def choose_cases(
-    dataset_dir: str, split: str, part: str, cases: Sequence[str] | None, seed: int, one_per: str = "lesion_id"
+    datalist: Datalist, part: str, cases: Sequence[str] | None, seed: int, one_per: str = "lesion_id"
 ) -> list[dict[str, Any]]:
     """The lesions to look at: the given ones in their order, else five drawn by seed, or all where there are fewer.
 
     Args:
-        dataset_dir: a prepared data set.
-        split: its datalist.
+        datalist: where the lesions are looked for.
         part: `training`, `validation` or `test`.
         cases: lesion ids; None to draw.
         seed: of the draw, 0 or more.
         one_per: the key that no two cases share: `lesion_id`, or `image` for one lesion of a mammogram at most.
 
     Raises:
-        InputError: a case that is not there, none at all, a negative seed, or what `read_datalist` raises.
+        InputError: a case that is not there, none at all, a negative seed, or what `Datalist.part` raises.
     """
     if seed < 0:
         raise InputError(f"--seed: found {seed}, expected a whole number from 0")
-    entries = read_datalist(dataset_dir, split, part)
+    entries = datalist.part(part)
     if cases is None:
         entries = _first_of_each(entries, one_per)
         drawn = np.random.default_rng(seed).choice(len(entries), min(NUMBER, len(entries)), replace=False)
@@ -45,7 +43,7 @@ def choose_cases(
     if unknown or not cases:
         raise InputError(
             f"--cases: found {', '.join(unknown) or 'none'}, expected lesions of {part} in "
-            f"{datalist_file(dataset_dir, split)}, such as {next(iter(by_id))}; look their lesion_id up there"
+            f"{datalist.file}, such as {next(iter(by_id))}; look their lesion_id up there"
         )
     return _first_of_each([by_id[case] for case in cases], one_per)
 
@@ -78,20 +76,19 @@ def span(ends: tuple[float, float], decimals: int) -> str:
     return f"{ends[0]:.{decimals}f} to {ends[1]:.{decimals}f}"
 
 
-def origin(dataset_dir: str, split: str, part: str, names: Sequence[str], drawn: bool, seed: int) -> list[list[str]]:
+def origin(datalist: Datalist, part: str, names: Sequence[str], drawn: bool, seed: int) -> list[list[str]]:
     """Lines of a table that say which data, cases, seed and version are behind a study.
 
     Args:
-        dataset_dir: a prepared data set.
-        split: its datalist.
+        datalist: where the cases are from.
         part: of the split.
         names: of the cases.
         drawn: whether the seed chose them.
         seed: of the study.
     """
-    dataset = dataset_provenance(dataset_dir, split)
+    dataset = datalist.provenance
     return [
-        ["data set", f"{dataset['name']} ({dataset['source']}), split {split}, part {part}"],
+        ["data set", f"{dataset['name']} ({dataset['source']}), split {datalist.split}, part {part}"],
         ["manifest_sha256", str(dataset["manifest_sha256"] or "none")],
         ["datalist_sha256", dataset["datalist_sha256"]],
         ["cases", f"{', '.join(names)} ({'drawn by the seed' if drawn else 'given'})"],

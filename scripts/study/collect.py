@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from custom.handlers import read_lesions
-from custom.runs import read_inference
-from scripts.curves import read_curves
+from custom.runs.folder import read_inference
+from scripts.common.curves import read_curves
 from scripts.study.arm import Job
 from scripts.study.cost import network_cost
 from scripts.study.definition import Study

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.checked import checked
+from scripts.common.command_line import checked
 from scripts.study.contrast import study_contrast
 from scripts.study.denoising import study_denoising
 from scripts.study.training import study_training

@@ -11,12 +11,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from custom.data import lesion_items, masks_by_image
+from custom.data import Datalist, lesion_items
 from custom.errors import InputError
-from custom.reader import read_mask, read_pixels
+from custom.readers import read_mask, read_pixels
 from custom.transforms import CLAHE, CropLesion, mask_box
 from custom.transforms.artifacts import breast_mask, brighter_than_background, largest_object
-from scripts.phantoms.measure import lesion_ring
+from scripts.common.palette import BLUE, ORANGE
+from scripts.common.phantom.measure import lesion_ring
 from scripts.study.case_figure import draw_dots, show_detail
 from scripts.study.cases import (
     NUMBER,
@@ -29,7 +30,6 @@ from scripts.study.cases import (
 )
 from scripts.study.cells import text_table
 from scripts.study.output import write_study
-from scripts.study.palette import BLUE, ORANGE
 
 Row = dict[str, Any]
 Images = dict[str, np.ndarray]
@@ -78,20 +78,20 @@ def study_contrast(
         InputError: a case, a part or a data set that is not there, a lesion without a mask or without tissue around
             it, or a file that cannot be read or written.
     """
-    items = lesion_items(choose_cases(dataset_dir, split, part, cases, seed))
-    masks = masks_by_image(dataset_dir, split)
+    datalist = Datalist(dataset_dir, split)
+    items = lesion_items(choose_cases(datalist, part, cases, seed))
     rows: list[Row] = []
     details: dict[str, Images] = {}
     for item in tqdm(items, desc="lesions", unit="lesion", disable=None):
         name = item["lesion_id"]
-        frame, lesion, ring = _read(item, masks[item["image"]])
+        frame, lesion, ring = _read(item, datalist.masks_by_image[item["image"]])
         images = {method: apply(frame) for method, apply in METHODS.items()}
         rows += [
             {"case": name, "method": method, "cnr": contrast_to_noise(image, lesion, ring)}
             for method, image in images.items()
         ]
         details[name] = _details(images, lesion, ring)
-    about = origin(dataset_dir, split, part, list(details), cases is None, seed)
+    about = origin(datalist, part, list(details), cases is None, seed)
     write_study(
         Path(output_dir) / "contrast", rows, _page(rows, about), _draw(rows), _draw_details(rows, details), document
     )

@@ -14,11 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from custom.data import boxed_items
-from custom.reader import read_pixels
+from custom.data import Datalist, boxed_items
+from custom.readers import read_pixels
 from custom.transforms import WienerFilter, mask_box
-from scripts.phantoms.cohort import VIEWS, draw_patient, random_stream
-from scripts.phantoms.generate import generate_phantom
+from scripts.common.palette import BLUE, GREEN, GREY, ORANGE, PINK
+from scripts.common.phantom.cohort import VIEWS, draw_patient, random_stream
+from scripts.common.phantom.generate import generate_phantom
 from scripts.study.case_figure import draw_dots, show_detail
 from scripts.study.cases import (
     NUMBER,
@@ -31,7 +32,6 @@ from scripts.study.cases import (
 )
 from scripts.study.cells import text_table
 from scripts.study.output import write_study
-from scripts.study.palette import BLUE, GREEN, GREY, ORANGE, PINK
 
 Row = dict[str, Any]
 Images = dict[str, np.ndarray]
@@ -117,7 +117,8 @@ def study_denoising(
     Raises:
         InputError: a case, a part or a data set that is not there, or a file that cannot be read or written.
     """
-    entries = choose_cases(dataset_dir, split, part, cases, seed, one_per="image")
+    datalist = Datalist(dataset_dir, split)
+    entries = choose_cases(datalist, part, cases, seed, one_per="image")
     rows: list[Row] = []
     details: Details = {}
     for item in tqdm(boxed_items(entries), desc="mammograms", unit="mammogram", disable=None):
@@ -132,7 +133,7 @@ def study_denoising(
         rows += phantom_rows
         if number == 1:
             details[name, SHOWN_NOISE] = detail
-    about = origin(dataset_dir, split, part, names, cases is None, seed)
+    about = origin(datalist, part, names, cases is None, seed)
     write_study(
         Path(output_dir) / "denoising", rows, _page(rows, about), _draw(rows), _draw_details(rows, details), document
     )

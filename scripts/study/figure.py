@@ -10,8 +10,8 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scripts.common.palette import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION
 from scripts.study.explanations import count_tested
-from scripts.study.palette import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION
 from scripts.study.table import paper_value
 
 Row = dict[str, Any]

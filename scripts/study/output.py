@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from custom.files import write_csv, write_if_changed
 from custom.locks import held
-from scripts.document import check_place, put
-from scripts.drawing import drawn_as
+from scripts.common.documents import check_place, put
+from scripts.common.drawing import drawn_as
 
 FIGURE, CASES = "figure.png", "cases.png"
 DPI = 130

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from custom.data import PARTS, datalist_file, load_datalist
+from custom.data import PARTS, Datalist
 from custom.errors import InputError
-from custom.runs import OF_THE_MACHINE
-from custom.settings import CommandLine, Settings, check_names, check_values
+from custom.runs.folder import OF_THE_MACHINE
+from custom.runs.settings import CommandLine, Settings, check_names, check_values
 from scripts.study.arm import Job
 from scripts.study.definition import CONFIGS, Study
 
@@ -123,7 +123,7 @@ def _is_expression(value: object) -> bool:
 
 
 def _check_parts(dataset_dir: str, split: str) -> None:
-    content = load_datalist(datalist_file(dataset_dir, split))
+    content = Datalist(dataset_dir, split).content
     for part in PARTS:
         if not content.get(part):
             reason = f" ({content['note']})" if "note" in content else ""

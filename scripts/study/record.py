@@ -11,9 +11,9 @@ from typing import Any, NotRequired
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
+from custom.data import Datalist
 from custom.errors import InputError
 from custom.files import as_json, read_json, write_if_changed
-from custom.provenance import dataset_provenance
 from scripts.study.arm import TEST, Job
 from scripts.study.definition import CONFIGS, Study, slug
 from scripts.study.plan import merged_config
@@ -50,7 +50,7 @@ def describe(study: Study, jobs: list[Job], dataset_dir: str, switches: Mapping[
         "arms": {arm: study.overrides(arm) | {"config_sha256": _hash(study, arm)} for arm in study.arms},
         "tests": study.tests,
         "switches": {name: value for name, value in switches.items() if name != "cache_dir"},
-        "datasets": [dataset_provenance(dataset_dir, split) for split in splits],
+        "datasets": [Datalist(dataset_dir, split).provenance for split in splits],
     }
     return json.loads(json.dumps(record))
 

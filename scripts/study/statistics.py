@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import mannwhitneyu, rankdata, wilcoxon
 
-from custom.summary import clustered_interval
+from custom.metrics.summary import clustered_interval
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from custom.errors import InputError
-from custom.summary import clustered_interval
+from custom.metrics.summary import clustered_interval
 from scripts.study.cells import further_table, main_table, text_table, training_table
 from scripts.study.explanations import explanations
 from scripts.study.outcome import Outcome

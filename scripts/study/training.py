@@ -11,9 +11,9 @@ import torch
 
 from custom.errors import InputError
 from custom.locks import held
-from scripts.document import check_place
+from scripts.common.documents import check_place
+from scripts.common.parallel import spread
 from scripts.prepare.output import told_name
-from scripts.spread import spread
 from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
 from scripts.study.definition import Study, bundle_version, read_study

@@ -13,9 +13,9 @@ from typing import Any
 
 from dask.distributed import Client, LocalCluster
 
+from scripts.common.phantom.cohort import draw_patient
+from scripts.common.phantom.generate import generate_phantom
 from scripts.phantoms.cbis_ddsm import CbisDdsmWriter, raw_files
-from scripts.phantoms.cohort import draw_patient
-from scripts.phantoms.generate import generate_phantom
 from scripts.phantoms.layouts import raw_mammogram
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from tests.benchmarks.ratios import memory, note_row, seconds

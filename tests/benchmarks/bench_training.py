@@ -16,7 +16,7 @@ from conftest import PLAIN, ROOT, TRAIN, write_manifest
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
-from custom.hardware import compiles_fast, has_fast_bfloat16
+from custom.runs.hardware import compiles_fast, has_fast_bfloat16
 from scripts.prepare.manifest import prepare_manifest
 from tests.benchmarks.ratios import Ratio, note_row, ratio, seconds
 from tests.benchmarks.training_step import steps

@@ -23,9 +23,9 @@ from skimage.exposure import equalize_adapthist
 from skimage.transform import resize
 
 from custom.transforms import lesion_window
+from scripts.common.phantom.cohort import draw_patient
+from scripts.common.phantom.generate import generate_phantom
 from scripts.phantoms.cbis_ddsm import encode_dicom, raw_files
-from scripts.phantoms.cohort import draw_patient
-from scripts.phantoms.generate import generate_phantom
 from scripts.phantoms.layouts import raw_mammogram
 from tests.benchmarks.ratios import ROOT, memory, seconds
 

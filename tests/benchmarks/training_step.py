@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
-from custom.hardware import place, use_hardware
 from custom.inferers import CropInferer
+from custom.runs.hardware import place, use_hardware
 
 SIZE = (224, 224)
 
@@ -37,7 +37,7 @@ def steps(config_files: list[str], device: str, batch_size: int, **settings: Any
         config_files: of the training.
         device: that computes.
         batch_size: of a step.
-        **settings: those of `custom.hardware.use_hardware`; none to leave PyTorch as it is.
+        **settings: those of `custom.runs.hardware.use_hardware`; none to leave PyTorch as it is.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from custom.views import VIEWS, turned, turned_back
+from custom.inferers import VIEWS, turned, turned_back
 
 
 def test_eight_different_views_that_can_be_put_back():

@@ -12,14 +12,14 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["pydicom", "nibabel", "PIL", "plistlib", "custom", "scripts"]):
-    from custom.dicom.gsps import read_boxes
     from custom.errors import InputError
     from custom.files import read_json
+    from custom.findings.dicom.gsps import read_boxes
     from custom.handlers import read_lesions
-    from custom.reader import read_pixels
-    from custom.runs import read_last
+    from custom.readers import read_pixels
+    from custom.runs.folder import read_last
+    from scripts.common.tables import read_table
     from scripts.prepare.inbreast_files import read_rois, read_sheet
-    from scripts.prepare.table import read_table
     from scripts.study.definition import read_study
 
 

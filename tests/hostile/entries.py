@@ -11,15 +11,16 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from custom.data import boxed_items, lesion_items, masks_by_image, read_datalist, read_dataset_name
-from custom.dicom.gsps import read_boxes
-from custom.dicom.source import read_source
+from custom.data import Datalist, boxed_items, lesion_items
 from custom.errors import InputError
+from custom.findings.dicom.gsps import read_boxes
+from custom.findings.dicom.source import read_source
+from custom.findings.spacing import read_spacing
 from custom.handlers import LesionMasks, RunCheckpoints
-from custom.reader import MammogramReader, is_dicom
-from custom.runs import epochs_done, evaluation_folder
-from custom.settings import CommandLine
-from custom.spacing import read_spacing
+from custom.readers import MammogramReader, is_dicom
+from custom.runs.folder import epochs_done, evaluation_folder
+from custom.runs.settings import CommandLine
+from scripts.common.tables import read_content
 from scripts.predict.boxes import read_requests
 from scripts.predict.images import Images
 from scripts.predict.predictor import Predictor, read_recipe
@@ -30,7 +31,6 @@ from scripts.prepare.cbis_ddsm_pairing import prepare_mammogram
 from scripts.prepare.cbis_ddsm_tables import read_tables
 from scripts.prepare.inbreast import Case, find_images, prepare_case
 from scripts.prepare.manifest import prepare_manifest
-from scripts.prepare.table import read_content
 from scripts.report.command import report
 from scripts.study.definition import read_study
 from tests.hostile.seeds import small_network
@@ -90,18 +90,18 @@ def _boxes(file: Path, output: Path) -> None:
 def _datalist(file: Path, output: Path) -> None:
     """As training and inference read it, to the files that they name after it."""
     folder = str(file.parent.parent)
-    name = read_dataset_name(folder, "patient")
-    masks_by_image(folder, "patient")
-    lesion_items(read_datalist(folder, "patient", "training"))
-    items = boxed_items(read_datalist(folder, "patient", "test"))
+    datalist = Datalist(folder, "patient")
+    list(datalist.masks_by_image)
+    lesion_items(datalist.part("training"))
+    items = boxed_items(datalist.part("test"))
     model = output / "run" / "model.pt"
-    masks = LesionMasks(evaluation_folder(str(model), name, "patient", "test", 0.0, 4))
+    masks = LesionMasks(evaluation_folder(str(model), datalist.name, "patient", "test", 0.0, 4))
     result = [{"mask": torch.zeros(1, 8, 8)} for _ in items]
     masks(SimpleNamespace(state=SimpleNamespace(batch=items, output=result)))
 
 
 def _args_of_training(file: Path, output: Path) -> None:
-    from custom.settings import check_names, check_values
+    from custom.runs.settings import check_names, check_values
 
     command = CommandLine.parse(["training", "--args_file", str(file)])
     check_names(command)

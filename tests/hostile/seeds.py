@@ -21,12 +21,12 @@ from monai.bundle import ConfigParser
 from PIL import Image
 from pydicom import uid
 
-from custom.handlers.lesion_results import BOX, METADATA
-from custom.runs import OF_THE_MACHINE
-from custom.summary import summarise
+from custom.handlers.evaluation import BOX, METADATA
+from custom.metrics.summary import summarise
+from custom.runs.folder import OF_THE_MACHINE
 from scripts.phantoms.command import phantoms
 from scripts.prepare.manifest import prepare_manifest
-from tests.custom.dicom.test_gsps import AROUND_PIXELS, annotation, graphic, write_state
+from tests.custom.findings.dicom.test_gsps import AROUND_PIXELS, annotation, graphic, write_state
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"image_size": [32, 32], "features": [4, 4, 8, 8, 16, 4]}

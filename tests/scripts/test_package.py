@@ -16,9 +16,9 @@ import torch
 from conftest import ROOT
 from monai.bundle import ConfigParser
 
-from custom.data import boxed_items, read_datalist
+from custom.data import Datalist, boxed_items
 from custom.errors import InputError
-from custom.reader import read_mask
+from custom.readers import read_mask
 from custom.transforms import mask_box
 from scripts.package import package
 from scripts.predict import predictor
@@ -79,7 +79,7 @@ def crops_of(run: Path, real: str | None, dataset: Path) -> torch.Tensor:
             rows = list(csv.DictReader(file))[::300]
         boxed = [(Path(real, row["image"]), mask_box(read_mask(Path(real, row["mask"]))[None])) for row in rows]
     else:
-        items = boxed_items(read_datalist(str(dataset), "patient", "test"))
+        items = boxed_items(Datalist(dataset, "patient").part("test"))
         boxed = [(Path(item["image"]), item["box"]) for item in items]
     return torch.stack([predictor.crop(predictor.read(file), box)["image"].as_tensor() for file, box in boxed])
 
@@ -93,7 +93,7 @@ def test_it_works_where_nothing_else_is(
     bundle = unpacked(tmp_path / "made" / f"{NAME}_v0.1.0.zip", tmp_path / "elsewhere")
     crops = crops_of(run, os.environ.get("MAMMO_REAL_DATA"), dataset)
     torch.save(crops, tmp_path / "crops.pt")
-    item = boxed_items(read_datalist(str(dataset), "patient", "test"))[0]
+    item = boxed_items(Datalist(dataset, "patient").part("test"))[0]
     given = {
         "name": NAME,
         "dataset": str(dataset),
@@ -107,7 +107,7 @@ def test_it_works_where_nothing_else_is(
     done = subprocess.run(command, cwd=bundle, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     modules = json.loads(done.stdout.splitlines()[-1])
-    assert "custom.reader" in modules
+    assert "custom.readers.mammogram" in modules
     assert all(Path(file).is_relative_to(bundle) for file in modules.values())
 
     as_program("monai.bundle", "run", args_file=run / "inference.json", dataset_dir=dataset)

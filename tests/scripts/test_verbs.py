@@ -9,7 +9,7 @@ import pytest
 
 from custom.errors import InputError
 from scripts.__main__ import main
-from scripts.checked import checked
+from scripts.common.command_line import checked
 
 VERBS = "card, datalists, demo, package, phantoms, predict, prepare, release, report, study"
 

@@ -15,8 +15,8 @@ import numpy as np
 import pydicom
 import torch
 
-from custom.runs import epochs_done
-from scripts.curves import read_curves
+from custom.runs.folder import epochs_done
+from scripts.common.curves import read_curves
 from tests.soak.program import Program, run
 
 

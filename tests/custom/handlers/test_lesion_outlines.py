@@ -8,8 +8,8 @@ import pytest
 from conftest import PLAIN
 from monai.bundle import ConfigParser
 
+from custom.findings.overlay import PREDICTION_COLOUR, TRUTH_COLOUR
 from custom.handlers import LesionOutlines
-from custom.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
 
 
 @pytest.mark.parametrize("square", [True, False])

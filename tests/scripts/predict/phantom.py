@@ -12,7 +12,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch import nn
 
-from tests.custom.dicom.mammogram import write_mammogram
+from tests.custom.findings.dicom.mammogram import write_mammogram
 
 COLUMNS, ROWS = 120, 160
 SIDE = 20

@@ -12,7 +12,7 @@ import pytest
 from custom.errors import InputError
 from scripts.predict.boxes import Request, read_requests
 from scripts.predict.images import Images
-from tests.custom.dicom.test_gsps import annotation, graphic, write_state
+from tests.custom.findings.dicom.test_gsps import annotation, graphic, write_state
 from tests.scripts.predict.phantom import COLUMNS, ROWS, mass, write_image
 
 

@@ -15,15 +15,15 @@ from highdicom.seg import segread
 from pydicom import uid
 from pydicom.encaps import encapsulate
 
-from custom.data import boxed_items, read_datalist
+from custom.data import Datalist, boxed_items
 from custom.errors import InputError, message
-from custom.reader import read_mask, read_pixels
+from custom.readers import read_mask, read_pixels
 from custom.transforms import CLAHE, WienerFilter, mask_box
-from scripts.checked import checked
+from scripts.common.command_line import checked
 from scripts.predict import command, outputs, predictor
 from scripts.predict.command import predict
-from tests.custom.dicom.mammogram import write_mammogram
-from tests.custom.dicom.validator import errors
+from tests.custom.findings.dicom.mammogram import write_mammogram
+from tests.custom.findings.dicom.validator import errors
 from tests.planted import find_planted, plant
 from tests.scripts.predict.phantom import (
     COLUMNS,
@@ -112,7 +112,7 @@ def test_mask_segmentation_and_source_overlay_each_other_to_the_pixel(source: st
 def test_a_mask_is_that_of_the_bundles_inference(as_program: Callable, dataset: Path, tmp_path: Path, scheduler: str):
     run = write_small_run(tmp_path / "runs" / "small")
     as_program("monai.bundle", "run", args_file=run / "inference.json", dataset_dir=dataset)
-    items = boxed_items(read_datalist(str(dataset), "patient", "test"))
+    items = boxed_items(Datalist(dataset, "patient").part("test"))
     table = tmp_path / "boxes.csv"
     lines = [f"{Path(item['image']).name},{','.join(map(str, item['box']))},{item['lesion_id']}" for item in items]
     table.write_text("\n".join(["image,x0,y0,x1,y1,lesion_id", *lines]))

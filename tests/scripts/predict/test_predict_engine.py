@@ -11,7 +11,7 @@ import torch
 from conftest import snapshot
 
 from custom.errors import InputError
-from custom.reader import read_mask, read_pixels
+from custom.readers import read_mask, read_pixels
 from scripts.predict import engine
 from scripts.predict.command import predict
 from tests.scripts.predict.phantom import box_of, mass, write_image, write_run

@@ -7,10 +7,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from custom.findings import Finding
-from custom.outlines import BOX_COLOUR, PREDICTION_COLOUR
-from custom.reader import MammogramReader, read_pixels
-from custom.spacing import Spacing
+from custom.findings.finding import Finding
+from custom.findings.overlay import BOX_COLOUR, PREDICTION_COLOUR
+from custom.findings.spacing import Spacing
+from custom.readers import MammogramReader, read_pixels
 from scripts.predict.outputs import HEIGHT, Format, draw_overlay, volume_bytes
 from scripts.predict.predictor import Mammogram
 from tests.scripts.predict.phantom import COLUMNS, ROWS, box_of, frame, mass

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from custom.data import read_datalist
+from custom.data import Datalist
 from custom.files import write_csv
-from custom.handlers.lesion_results import BOX, METADATA, read_lesions
-from custom.metrics import lesion_scores
-from custom.provenance import dataset_provenance
-from custom.reader import read_mask
-from custom.summary import summarise
+from custom.handlers.evaluation import BOX, METADATA, read_lesions
+from custom.metrics.lesion import lesion_scores
+from custom.metrics.summary import summarise
+from custom.readers import read_mask
 from custom.transforms import lesion_window, mask_box
 from scripts.report.sources import Run, Study, read_run, read_source
 from tests.conftest import PLAIN, write_png
@@ -53,7 +52,7 @@ def write_run(
     (folder / "training.json").write_text(json.dumps(known))
     for test in tests:
         rows = []
-        for number, entry in enumerate(read_datalist(str(dataset), "patient", "test")[:lesions]):
+        for number, entry in enumerate(Datalist(dataset, "patient").part("test")[:lesions]):
             truth = read_mask(entry["label"])
             prediction = predict(truth, number)
             box = mask_box(truth[None])
@@ -76,7 +75,7 @@ def write_evaluation(folder: Path, dataset: Path, rows: list[dict[str, Any]], se
     write_csv(folder / "lesions.csv", rows)
     about = {
         "parameters": 340501,
-        "dataset": dataset_provenance(str(dataset), settings["split"]),
+        "dataset": Datalist(dataset, settings["split"]).provenance,
         "settings": settings,
         "versions": {"bundle": "0.1.0", "monai": "1.6.1"},
     }

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from custom.data import Datalist
 from custom.errors import InputError
 from scripts.report.blocks import Figures, NotThere, Table
 from scripts.report.cohort import audit, cohort, kind_of_reason
-from scripts.report.sources import Data, Study
+from scripts.report.sources import Study
 from tests.scripts.report.told_run import evaluation, lesion, run_of
 
 
@@ -18,8 +20,11 @@ def entries(*birads: str) -> list[dict[str, Any]]:
     return [files | {"lesion_id": f"L_{n}", "patient_id": "P", "birads": value} for n, value in enumerate(birads)]
 
 
-def data(folder: Path, **parts: list[dict[str, Any]]) -> Data:
-    return Data(folder, "patient", {"name": "small", "source": "made up", **parts})
+def data(folder: Path, name: str = "small", split: str = "patient", **parts: list[dict[str, Any]]) -> Datalist:
+    file = folder / "datalists" / f"{split}.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"name": name, "source": "made up", **parts}))
+    return Datalist(folder, split)
 
 
 def test_shares_of_each_part(tmp_path: Path):
@@ -41,7 +46,7 @@ def test_shares_of_each_part(tmp_path: Path):
 
 def test_each_data_set_is_shown_once(tmp_path: Path):
     small = data(tmp_path, training=entries("3"))
-    other = Data(tmp_path / "other", "test", {"name": "other", "test": entries("4")})
+    other = data(tmp_path / "other", "other", "test", test=entries("4"))
     of_own, of_other = evaluation("e", [lesion(0)]), evaluation("o", [lesion(0)], dataset_dir="/data/o", split="test")
     run = replace(run_of(replace(of_own, data=small), replace(of_other, data=other)), data=small)
     for source in (run, Study(tmp_path, {"a": [run, run]})):

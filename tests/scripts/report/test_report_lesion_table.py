@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from custom.handlers.lesion_results import BOX
-from custom.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
-from custom.reader import read_mask
+from custom.findings.overlay import PREDICTION_COLOUR, TRUTH_COLOUR
+from custom.handlers.evaluation import BOX
+from custom.readers import read_mask
 from custom.transforms import lesion_window
-from scripts.case import CONTEXT
+from scripts.common.cases import CONTEXT
 from scripts.report.blocks import LesionTable
 from scripts.report.lesion_table import SIDE, lesion_tables, study_lesion_table
 from scripts.report.sources import Run

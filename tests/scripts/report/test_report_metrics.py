@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from custom.summary import clustered_interval
+from custom.metrics.summary import clustered_interval
 from scripts.report.blocks import Figure, Figures, NotThere, Table
 from scripts.report.metrics import confusion, confusion_figure, metrics
 from tests.scripts.report.told_run import evaluation, lesion, run_of

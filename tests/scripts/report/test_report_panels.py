@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Figure, Figures, NotThere, Table
 from scripts.report.lesions import entry_of
 from scripts.report.panels import prediction_panels, study_panels, worst_cases
 from scripts.report.sources import read_run
-from scripts.study.palette import BLUE, ORANGE
 from tests.scripts.report.pictured_run import Predict, made_run, made_study
 
 ARMS: dict[str, Predict] = {"off": lambda truth, _: np.roll(truth, 3, axis=0), "exact": lambda truth, _: truth}

@@ -15,7 +15,7 @@ import pytest
 
 from custom.errors import InputError
 from custom.handlers import read_lesions
-from scripts.drawing import SETTINGS
+from scripts.common.drawing import SETTINGS
 from scripts.prepare.manifest import prepare_manifest
 from scripts.report.command import report
 from tests.conftest import snapshot, write_manifest, write_png

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from custom.summary import summarise
+from custom.metrics.summary import summarise
 from scripts.report.sources import Evaluation, Row, Run
 from tests.scripts.report.pictured_run import OF_THE_TEST, SETTINGS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom.data import read_datalist
+from custom.data import Datalist
 from custom.errors import InputError
 from scripts.study.cases import choose_cases, mean_and_range, scaled, to_8_bit
 
@@ -16,17 +16,17 @@ def names(cases: list[dict]) -> list[str]:
 
 
 def test_five_cases_are_drawn_by_seed(dataset: Path) -> None:
-    draws = [names(choose_cases(str(dataset), "patient", "training", None, seed)) for seed in (0, 0, 1)]
+    draws = [names(choose_cases(Datalist(dataset, "patient"), "training", None, seed)) for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
     assert len(set(draws[0])) == 5
-    known = names(read_datalist(str(dataset), "patient", "training"))
+    known = names(Datalist(dataset, "patient").part("training"))
     assert draws[0] == sorted(draws[0], key=known.index)
 
 
 def test_where_there_are_fewer_than_five_all_are_taken(dataset: Path) -> None:
-    known = names(read_datalist(str(dataset), "patient", "validation"))
+    known = names(Datalist(dataset, "patient").part("validation"))
     assert 0 < len(known) < 5
-    assert names(choose_cases(str(dataset), "patient", "validation", None, 3)) == known
+    assert names(choose_cases(Datalist(dataset, "patient"), "validation", None, 3)) == known
 
 
 def test_no_mammogram_is_taken_twice(own_dataset: Path) -> None:
@@ -35,15 +35,15 @@ def test_no_mammogram_is_taken_twice(own_dataset: Path) -> None:
     first = content["training"][0]
     second = first | {"lesion_id": "second"}
     file.write_text(json.dumps(content | {"training": [first, second]}))
-    assert names(choose_cases(str(own_dataset), "patient", "training", None, 0)) == [first["lesion_id"], "second"]
+    assert names(choose_cases(Datalist(own_dataset, "patient"), "training", None, 0)) == [first["lesion_id"], "second"]
     given = ["second", first["lesion_id"]]
     for cases, expected in ((None, [first["lesion_id"]]), (given, ["second"])):
-        assert names(choose_cases(str(own_dataset), "patient", "training", cases, 0, one_per="image")) == expected
+        assert names(choose_cases(Datalist(own_dataset, "patient"), "training", cases, 0, one_per="image")) == expected
 
 
 def test_given_cases_keep_their_order(dataset: Path) -> None:
-    known = names(read_datalist(str(dataset), "patient", "training"))
-    assert names(choose_cases(str(dataset), "patient", "training", [known[4], known[1], known[4]], 0)) == [
+    known = names(Datalist(dataset, "patient").part("training"))
+    assert names(choose_cases(Datalist(dataset, "patient"), "training", [known[4], known[1], known[4]], 0)) == [
         known[4],
         known[1],
     ]
@@ -55,7 +55,7 @@ def test_given_cases_keep_their_order(dataset: Path) -> None:
 )
 def test_a_wrong_choice_is_told_in_one_line(dataset: Path, cases: list[str] | None, seed: int, told: str) -> None:
     with pytest.raises(InputError, match=told) as error:
-        choose_cases(str(dataset), "patient", "training", cases, seed)
+        choose_cases(Datalist(dataset, "patient"), "training", cases, seed)
     assert "\n" not in str(error.value)
 
 

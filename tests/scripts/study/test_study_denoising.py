@@ -10,8 +10,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, median_filter, uniform_filter
 from scipy.signal import wiener
 
-from scripts.phantoms.cohort import draw_patient
-from scripts.phantoms.generate import generate_phantom
+from scripts.common.phantom.cohort import draw_patient
+from scripts.common.phantom.generate import generate_phantom
 from scripts.prepare.manifest import prepare_manifest
 from scripts.study import denoising
 from scripts.study.denoising import FILTERS, NO_FILTER, NOISES, measure_phantom, mse, psnr, study_denoising

@@ -13,7 +13,7 @@ from made_up_study import ABOUT, curve, lesion, outcome, study
 
 from custom.errors import InputError
 from custom.files import write_csv
-from custom.summary import clustered_interval
+from custom.metrics.summary import clustered_interval
 from scripts.study.outcome import Outcome
 from scripts.study.statistics import holm
 from scripts.study.table import COLUMNS, as_csv, columns_table, markdown, study_rows
