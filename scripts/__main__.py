@@ -13,7 +13,6 @@ from fire.helptext import HelpText
 from fire.trace import FireTrace
 
 from custom.errors import InputError, report_input_errors
-from scripts.card import card
 from scripts.common.command_line import checked, nearest
 from scripts.demo import demo
 from scripts.package import package
@@ -24,6 +23,7 @@ from scripts.prepare.datalists import datalists
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
 from scripts.release import release
+from scripts.report.card import card
 from scripts.report.command import report
 from scripts.study.command import study
 

@@ -14,7 +14,7 @@ import torch
 from custom.errors import InputError
 from custom.files import as_json, write_if_changed
 from custom.runs.folder import MODEL
-from scripts.predict.predictor import BUNDLE, METADATA, Recipe, load_network, metadata_naming, read_recipe
+from scripts.common.bundle import BUNDLE, METADATA, Recipe, load_network, metadata_naming, read_recipe
 
 CUSTOM = BUNDLE.parent / "custom"
 # Beside the settings, all that decides on what the network is given.

@@ -7,7 +7,7 @@ import torch
 from custom.errors import InputError
 from custom.files import as_json, file_sha256, write_if_changed
 from custom.runs.checkpoints import read_checkpoint, write_checkpoint
-from scripts.predict.predictor import (
+from scripts.common.bundle import (
     METADATA,
     RELEASED,
     bundled_config,

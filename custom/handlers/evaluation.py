@@ -18,11 +18,9 @@ from custom.files import as_json, read_bytes, remove, write_csv, write_if_change
 from custom.metrics.lesion import lesion_scores
 from custom.metrics.pixels import count_pixels
 from custom.metrics.summary import summarise
+from custom.metrics.vocabulary import ATTRIBUTES, BOX
 from custom.readers import read_mask
 from custom.transforms import lesion_window
-
-METADATA = ("patient_id", "laterality", "view", "birads", "density", "pathology")
-BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +31,7 @@ def read_lesions(file: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: it cannot be read, a row is shorter or longer than the heading, or a value is no finite number.
     """
-    texts = ("lesion_id", *METADATA)
+    texts = ("lesion_id", *ATTRIBUTES)
     try:
         rows = list(csv.DictReader(io.StringIO(read_bytes(file).decode(), newline=""), strict=True))
         if any(None in row or None in row.values() for row in rows):
@@ -132,7 +130,7 @@ class LesionTable:
             window = lesion_window(box, self.margin, self.square)
             scores = lesion_scores(result[self.key][0].numpy() > 0, truth, others, window, box)
             pixels = {"lesion_pixels": scores.pop("lesion_pixels")}
-            metadata = {name: entry.get(name, "") for name in METADATA}
+            metadata = {name: entry.get(name, "") for name in ATTRIBUTES}
             self.rows.append(
                 {"lesion_id": entry["lesion_id"], **metadata, **scores, **dict(zip(BOX, box, strict=True)), **pixels}
             )

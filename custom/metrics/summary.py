@@ -8,18 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import bootstrap
 
-METRICS = (
-    "dice",
-    "jaccard",
-    "precision",
-    "recall",
-    "hausdorff95",
-    "pixel_accuracy",
-    "dice_all_foreground",
-    "dice_ellipse",
-    "dice_above_ellipse",
-)
-GROUPS = ("birads", "density", "pathology", "view")
+from custom.metrics.vocabulary import COUNTS, GROUPS, METRICS, value_of
 
 Row = dict[str, Any]
 
@@ -56,8 +45,8 @@ def describe(rows: Sequence[Row], samples: int, confidence: float, seed: int) ->
     (lesion, background), its columns the prediction.
     """
     patients = [row["patient_id"] for row in rows]
-    values = {metric: np.array([_value(row, metric) for row in rows], float) for metric in METRICS}
-    totals = {name: sum(row[name] for row in rows) for name in ("tp", "fp", "fn", "tn", "lesion_pixels")}
+    values = {metric: np.array([value_of(row, metric) for row in rows], float) for metric in METRICS}
+    totals = {name: sum(row[name] for row in rows) for name in COUNTS}
     matrix = np.array([[totals["tp"], totals["fn"]], [totals["fp"], totals["tn"]]])
     return {
         "lesions": len(rows),
@@ -122,14 +111,6 @@ def clustered_ratio_interval(
         rng=np.random.default_rng(seed),
     )
     return [float(result.confidence_interval.low), float(result.confidence_interval.high)]
-
-
-def _value(row: Row, metric: str) -> float:
-    if metric == "pixel_accuracy":
-        return (row["tp"] + row["tn"]) / (row["tp"] + row["fp"] + row["fn"] + row["tn"])
-    if metric == "dice_above_ellipse":
-        return row["dice"] - row["dice_ellipse"]
-    return row[metric]
 
 
 def _pooled(totals: dict[str, int]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from custom.handlers.evaluation import BOX
+from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask, read_pixels
 from custom.transforms import CropLesion
 

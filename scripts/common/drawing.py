@@ -6,6 +6,8 @@ import io
 from typing import Any, Literal
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # matplotlib would write the time of day and its own version.
@@ -30,3 +32,13 @@ def drawn_as(drawing: Figure, form: Literal["png", "pdf", "svg"], dpi: float = 1
     with matplotlib.rc_context(SETTINGS):
         drawing.savefig(file, format=form, dpi=dpi, metadata=NO_METADATA[form])
     return file.getvalue()
+
+
+def show_detail(axes: Axes, detail: np.ndarray, limits: tuple[float, float], caption: str = "") -> None:
+    """A grey detail `(X, Y)` between the black and the white level of `limits`, with a caption under it."""
+    axes.imshow(detail.T, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    if caption:
+        axes.set_xlabel(caption, fontsize=8)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

@@ -23,7 +23,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from custom.files import write_if_changed
-from scripts.prepare.cbis_ddsm_tables import TABLES
+from scripts.common.datasets import TABLES
 
 UID_ROOT = "1.3.6.1.4.1.9590.100.1.2"
 COLLECTION = "CBIS-DDSM"

@@ -13,10 +13,10 @@ from tqdm import tqdm
 from custom.errors import InputError
 from custom.files import as_json, write_if_changed
 from custom.locks import held
+from scripts.common.datasets import PHANTOMS
 from scripts.common.phantom.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.common.phantom.generate import Phantom, generate_phantom
 from scripts.phantoms.layouts import LAYOUTS
-from scripts.prepare.output import PHANTOMS
 
 T = TypeVar("T", int, str)
 

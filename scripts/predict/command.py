@@ -18,13 +18,12 @@ from custom.files import check_writable, file_sha256, write_csv
 from custom.findings.dicom.algorithm import Algorithm
 from custom.locks import held
 from custom.readers import is_dicom
+from scripts.common.bundle import bundle_version, read_recipe
 from scripts.common.parallel import spread
 from scripts.predict.boxes import Request, read_requests
 from scripts.predict.engine import Engine, predictor_of
 from scripts.predict.images import Images
 from scripts.predict.outputs import Format, Written, is_begun, read_written, write_findings
-from scripts.predict.predictor import read_recipe
-from scripts.study.definition import bundle_version
 
 TABLE = "predictions.csv"
 

@@ -17,7 +17,8 @@ from torch import nn
 from custom.errors import InputError
 from custom.files import write_if_changed
 from custom.networks import in_channels
-from scripts.predict.predictor import Predictor, Recipe, load_network, read_recipe
+from scripts.common.bundle import Recipe, load_network, read_recipe
+from scripts.predict.predictor import Predictor
 
 Engine = Literal["torch", "onnx"]
 

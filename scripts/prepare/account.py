@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from scripts.common.counting import count_lesions
+from scripts.common.formatting import count_lesions
 from scripts.prepare.splits import Parts, shared_patients
 
 Audit = Sequence[Mapping[str, str]]

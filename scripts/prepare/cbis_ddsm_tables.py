@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custom.errors import InputError
+from scripts.common.datasets import TABLES, UNKNOWN
 from scripts.common.tables import Row, read_content, read_table
-from scripts.prepare.output import UNKNOWN
 from scripts.prepare.walk import walk
 
 NAME = "cbis_ddsm_mass"
 SOURCE = "CBIS-DDSM, The Cancer Imaging Archive, doi 10.7937/K9/TCIA.2016.7O02S9CY, CC BY 3.0"
 OFFICIAL_MAMMOGRAMS, OFFICIAL_LESIONS = 1592, 1696
 
-TABLES = {"Training": "mass_case_description_train_set.csv", "Test": "mass_case_description_test_set.csv"}
 METADATA = {
     "patient_id": "patient_id",
     "laterality": "left or right breast",

@@ -18,27 +18,13 @@ import numpy as np
 
 from custom.errors import InputError
 from custom.files import read_json, remove, write_csv, write_if_changed, write_mask
+from scripts.common.datasets import PHANTOMS, SYNTHETIC, UNKNOWN
 from scripts.prepare.splits import Parts
-
-UNKNOWN = "N/A"
-# What `phantoms` leaves beside the mammograms that it draws.
-PHANTOMS = "phantoms.json"
-SYNTHETIC = "synthetic mammograms in the form of "
 
 
 def stated_source(folder: Path, source: str) -> str:
     """`source` as a datalist states it, and that it is synthetic where it is, so that no result hides it."""
     return f"{SYNTHETIC}{source}" if (folder / PHANTOMS).is_file() else source
-
-
-def told_name(about: Mapping[str, Any]) -> str:
-    """The name of a data set for a reader: `synthetic cbis_ddsm_mass` where its source says that it is synthetic.
-
-    Args:
-        about: a datalist, or what a result says of one; with `name` and, where it is known, `source`.
-    """
-    synthetic = about.get("source", "").startswith(SYNTHETIC)
-    return f"synthetic {about['name']}" if synthetic else about["name"]
 
 
 def check_place(dataset: Path, source: str) -> None:

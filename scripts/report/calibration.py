@@ -10,16 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from custom.metrics.summary import clustered_ratio_interval
-from scripts.common.counting import count_lesions
-from scripts.common.palette import BLUE, GREY
+from scripts.common.formatting import count_lesions, share
+from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.drawing import finish, legend_below, new_axes
 from scripts.report.evaluations import first_tests, principal, suffix, title
 from scripts.report.figures import WIDTH
 from scripts.report.run_card import evaluating_command
 from scripts.report.sources import Row, Run, Study
-from scripts.study.cells import share
-from scripts.study.figure import COLOURS, MARKERS
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,15 @@ from pathlib import Path
 
 from custom.data import PARTS, Datalist
 from custom.errors import InputError
-from scripts.common.counting import count
+from scripts.common.datasets import told_name
+from scripts.common.formatting import count, slug
 from scripts.common.palette import BLUE, GREEN, ORANGE
-from scripts.prepare.output import told_name
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
 from scripts.report.drawing import finish, legend_below, new_axes
 from scripts.report.evaluations import principal
 from scripts.report.figures import WIDTH
 from scripts.report.lesions import is_known
 from scripts.report.sources import Run, Study
-from scripts.study.definition import slug
 
 ATTRIBUTES = {"birads": "BI-RADS", "density": "ACR density"}
 LOOKS = {"training": (BLUE, ""), "validation": (ORANGE, "///"), "test": (GREEN, "...")}

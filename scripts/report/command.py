@@ -9,12 +9,13 @@ from pathlib import Path
 
 from custom.errors import InputError
 from custom.files import write_if_changed
+from scripts.common.bundle import bundle_version
+from scripts.common.formatting import slug
 from scripts.report.blocks import Block, Figures, LesionTable, Section
 from scripts.report.contents import make_sections
 from scripts.report.figures import figure_style
 from scripts.report.page import Missing, render_page
 from scripts.report.sources import Run, Study, read_source
-from scripts.study.definition import bundle_version, slug
 
 
 def report(

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from scipy.stats import gaussian_kde
 
+from scripts.common.formatting import share
 from scripts.common.palette import BLUE, SKY
 from scripts.report.figures import HEIGHT, WIDTH
-from scripts.study.cells import share
 
 # More points than this are drawn as pixels, which an SVG holds in fewer bytes.
 MANY_POINTS = 300

@@ -6,15 +6,11 @@ import csv
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.common.counting import count_lesions
-from scripts.prepare.output import told_name
+from scripts.common.datasets import told_name
+from scripts.common.formatting import count_lesions, slug
+from scripts.common.study_folder import TEST, mean_over_seeds, read_record
 from scripts.report.blocks import NotThere
 from scripts.report.sources import Evaluation, Row, Run, Study
-from scripts.study.arm import TEST
-from scripts.study.definition import slug
-from scripts.study.outcome import Outcome
-from scripts.study.record import read_record
-from scripts.study.table import mean_over_seeds
 
 # The further ones stand in the table of all evaluations alone, or a study of boxes would fill the page.
 MOST = 3
@@ -126,8 +122,8 @@ def average_seeds(arm: str, evaluations: Sequence[Evaluation]) -> list[Row]:
         InputError: the seeds were tested on different lesions.
     """
     about = {lesion["lesion_id"]: lesion for lesion in evaluations[0].lesions}
-    outcome = Outcome(arm, "", [evaluation.lesions for evaluation in evaluations], [], {}, {})
-    return [about[lesion["lesion_id"]] | lesion for lesion in mean_over_seeds(outcome)]
+    lesions = mean_over_seeds(arm, [evaluation.lesions for evaluation in evaluations])
+    return [about[lesion["lesion_id"]] | lesion for lesion in lesions]
 
 
 def _source(evaluation: Evaluation) -> tuple[str, str]:

@@ -13,18 +13,17 @@ import numpy as np
 from PIL import Image
 
 from custom.data import FILE_KEYS
-from custom.handlers.evaluation import METADATA
+from custom.metrics.vocabulary import ATTRIBUTES as METADATA
 from custom.readers import read_pixels
 from scripts.common.case_pictures import draw_case
 from scripts.common.cases import Row, by_dice, cut_case
-from scripts.common.counting import count
+from scripts.common.formatting import count, slug
 from scripts.common.parallel import spread
 from scripts.report.blocks import Block, Lesion, LesionTable, Text
 from scripts.report.evaluations import average_seeds, comparable_tests, reference_arm, tested_on, title
 from scripts.report.lesions import DIAMETER, LABELS, diameter, is_known, prediction_file
 from scripts.report.outlined import COLOURS
 from scripts.report.sources import Evaluation, Run, Study
-from scripts.study.definition import slug
 
 SIDE, QUALITY = 96, 70
 # Of a page; with 2.5 kB each, and a third more as text, they take 8 MB of it.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from custom.data import FILE_KEYS
 from scripts.common.cases import Row
-from scripts.prepare.output import UNKNOWN, told_name
+from scripts.common.datasets import UNKNOWN, told_name
 from scripts.report.blocks import NotThere
 from scripts.report.sources import Evaluation
 

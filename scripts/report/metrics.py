@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
+from scripts.common.formatting import share
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table, Text
 from scripts.report.drawing import draw_violins, new_axes, tell_medians
 from scripts.report.evaluations import principal, suffix, tested, title
 from scripts.report.run_card import evaluating_command
 from scripts.report.sources import Evaluation, Run
-from scripts.study.cells import share
 
 NAMES = {
     "dice": "Dice",

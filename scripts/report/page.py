@@ -14,11 +14,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from custom.errors import InputError
+from scripts.common.study_folder import CASES, FIGURE
 from scripts.report.blocks import Block, Command, Document, Figure, Figures, LesionTable, Section, Table, Text
 from scripts.report.figures import Picture, data_uri, figure_files, show_png
 from scripts.report.markdown_page import markdown_html
 from scripts.report.numbers import number_columns, shown_numbers
-from scripts.study.output import CASES, FIGURE
 
 HERE = Path(__file__).parent
 # Shares of a figure's natural width. Below the first its letters are too small, and it scrolls in its box instead.

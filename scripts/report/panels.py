@@ -9,15 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from scripts.common.cases import Case, Row, by_dice, read_case, spanning
-from scripts.common.counting import count
+from scripts.common.formatting import count, share, slug
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.evaluations import comparable_tests, principal, reference_arm, suffix, title
 from scripts.report.figures import WIDTH
 from scripts.report.lesions import LABELS, entry_of, is_known, prediction_file, value_told
 from scripts.report.outlined import COLOURS, show_outlined
 from scripts.report.sources import Evaluation, Run, Study
-from scripts.study.cells import share
-from scripts.study.definition import slug
 
 SPANNING, WORST = 9, 8
 COLUMNS = 3

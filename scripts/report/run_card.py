@@ -9,13 +9,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from custom.data import PARTS
-from scripts.common.counting import count_lesions
-from scripts.prepare.output import told_name
+from scripts.common.datasets import told_name
+from scripts.common.formatting import count_lesions, share
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
 from scripts.report.evaluations import changed_settings, principal, tested, title
 from scripts.report.sources import Evaluation, Row, Run
-from scripts.study.cells import share
 
 ROOT = Path(__file__).resolve().parents[2]
 

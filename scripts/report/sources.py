@@ -15,12 +15,12 @@ from custom.data import Datalist
 from custom.errors import InputError
 from custom.files import FileName, file_sha256, read_json
 from custom.handlers import read_lesions
-from custom.handlers.evaluation import BOX, METADATA
-from custom.metrics.summary import METRICS
+from custom.metrics.vocabulary import ATTRIBUTES as METADATA
+from custom.metrics.vocabulary import BOX, METRICS
 from custom.runs.folder import MODEL
 from scripts.common.curves import read_curves
-from scripts.study.definition import slug
-from scripts.study.record import RECORD, read_record
+from scripts.common.formatting import slug
+from scripts.common.study_folder import RECORD, read_record
 
 Row = dict[str, Any]
 

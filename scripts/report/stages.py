@@ -23,7 +23,7 @@ from monai.transforms import (
 )
 
 from custom.data import LesionDataset, lesion_items, parts_of
-from custom.handlers.evaluation import BOX
+from custom.metrics.vocabulary import BOX
 from custom.readers.mammogram import quiet_monai
 from custom.transforms import (
     CLAHE,
@@ -36,6 +36,8 @@ from custom.transforms import (
     lesion_window,
 )
 from scripts.common.cases import CONTEXT, Row, by_dice
+from scripts.common.drawing import show_detail
+from scripts.common.formatting import share
 from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.evaluations import principal
@@ -43,8 +45,6 @@ from scripts.report.figures import WIDTH
 from scripts.report.lesions import entry_of
 from scripts.report.outlined import show_box, shrunk
 from scripts.report.sources import Run
-from scripts.study.case_figure import show_detail
-from scripts.study.cells import share
 
 # Of the detail, in pixels of the mammogram: few enough to see each of them, which is what a filter of 3 pixels changes.
 DETAIL = 160

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scripts.common.formatting import share, slug
 from scripts.report.blocks import Block, Document, Figure, Figures, Table
 from scripts.report.drawing import draw_violins, tell_medians
 from scripts.report.evaluations import average_seeds, first_tests, tested
@@ -13,8 +14,6 @@ from scripts.report.lesions import value_told
 from scripts.report.metrics import confusion_figure
 from scripts.report.sources import Row, Study
 from scripts.report.subgroups import ATTRIBUTES, DICE, group_lesions
-from scripts.study.cells import share
-from scripts.study.definition import slug
 
 
 def document(study: Study) -> list[Block]:

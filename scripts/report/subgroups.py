@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from custom.metrics.summary import describe
-from scripts.common.counting import count
+from scripts.common.formatting import count, share
 from scripts.common.palette import BLUE, GREY, LIGHT_GREY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.drawing import MANY_POINTS, draw_violins, finish, legend_below, new_axes, tell_medians
@@ -18,7 +18,6 @@ from scripts.report.evaluations import principal, suffix, tested, title
 from scripts.report.lesions import DIAMETER, diameter, is_known, value_told
 from scripts.report.metrics import interval
 from scripts.report.sources import Evaluation, Row, Run
-from scripts.study.cells import share
 
 ATTRIBUTES = {"birads": "BI-RADS", "density": "ACR density", "pathology": "pathology", "view": "view"}
 SIZE = f"lesion's {DIAMETER}"

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure as Drawing
 from matplotlib.gridspec import SubplotSpec
 
-from custom.handlers.evaluation import BOX
+from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask, read_pixels
 from custom.transforms import lesion_window
 from scripts.common.cases import CONTEXT, Row
+from scripts.common.formatting import share
 from scripts.common.palette import SKY
 from scripts.report.blocks import Block, Figure, Figures
 from scripts.report.evaluations import principal
@@ -18,7 +19,6 @@ from scripts.report.figures import WIDTH
 from scripts.report.lesions import entry_of, is_known, prediction_file
 from scripts.report.outlined import COLOURS, show_box, show_outlined, shrunk
 from scripts.report.sources import Evaluation, Run
-from scripts.study.cells import share
 
 VIEWS = ("CC", "MLO")
 

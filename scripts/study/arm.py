@@ -14,11 +14,10 @@ from custom.errors import InputError, unwritable
 from custom.files import as_json, write_if_changed
 from custom.locks import lock
 from custom.runs.folder import epochs_done
-from scripts.study.definition import slug
+from scripts.common.formatting import slug
+from scripts.common.study_folder import TEST
 
 ROOT = Path(__file__).parents[2]
-# The folder of the one test that has no name.
-TEST = "test"
 
 
 @dataclass(frozen=True)

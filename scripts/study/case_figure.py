@@ -10,16 +10,6 @@ from matplotlib.axes import Axes
 from scripts.common.palette import BLUE, LIGHT_GREY, ORANGE
 
 
-def show_detail(axes: Axes, detail: np.ndarray, limits: tuple[float, float], caption: str = "") -> None:
-    """A grey detail `(X, Y)` between the black and the white level of `limits`, with a caption under it."""
-    axes.imshow(detail.T, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
-    if caption:
-        axes.set_xlabel(caption, fontsize=8)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
 def draw_dots(
     axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, tuple[float, float]], label: str
 ) -> None:

@@ -10,7 +10,7 @@ from monai.transforms import ScaleIntensity
 
 from custom.data import Datalist
 from custom.errors import InputError
-from scripts.study.definition import bundle_version
+from scripts.common.bundle import bundle_version
 
 # As many as the paper shows.
 NUMBER = 5

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+
+from scripts.common.formatting import share, text_table
 
 Row = dict[str, Any]
 Cell = Callable[[Row], str]
@@ -67,18 +68,6 @@ def training_table(rows: Sequence[Row]) -> str:
         "ms / lesion": lambda row: _known(row["milliseconds_per_lesion"], "{:.1f}".format),
     }
     return _table_of(list({row["arm"]: row for row in reversed(rows)}.values())[::-1], cells)
-
-
-def text_table(headings: Iterable[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    headings = list(headings)
-    cells = [headings, ["---"] * len(headings), *lines]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in cells)
-
-
-def share(value: float, decimals: int = 3, sign: str = "") -> str:
-    """A number without the zero before the point: .895, 1.000; with `sign` "+" also +.012."""
-    return re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}z.{decimals}f}")
 
 
 def _table_of(rows: Sequence[Row], cells: Mapping[str, Cell]) -> str:

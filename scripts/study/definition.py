@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +12,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from custom.errors import InputError
+from scripts.common.bundle import CONFIGS
+from scripts.common.formatting import slug
 
-CONFIGS = Path(__file__).parents[2] / "bundle" / "configs"
 STUDIES = CONFIGS / "studies"
 
 Overrides = dict[str, Any]
@@ -124,13 +123,3 @@ def _check(study: Study) -> None:
                     f"{kind}: the name {name!r} gives the folder {slug(name)!r}; expected names that differ in their "
                     "letters A to Z, digits, plus, minus and points: rename it"
                 )
-
-
-def slug(name: str) -> str:
-    """`name` as part of a file's name."""
-    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name).strip("_")
-
-
-def bundle_version() -> str:
-    """The version in `bundle/configs/metadata.json`."""
-    return json.loads((CONFIGS / "metadata.json").read_text())["version"]

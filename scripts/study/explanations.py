@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.common.counting import count, count_lesions
+from scripts.common.formatting import count, count_lesions
 
 Row = dict[str, Any]
 

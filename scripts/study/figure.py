@@ -10,7 +10,7 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scripts.common.palette import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION
+from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.study.explanations import count_tested
 from scripts.study.table import paper_value
 
@@ -18,8 +18,6 @@ Row = dict[str, Any]
 
 LABEL_WIDTH = 26
 TITLE_WIDTH = 80
-COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY, "black")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 
 
 def draw_study(rows: Sequence[Row], about: Mapping[str, Any]) -> Figure:

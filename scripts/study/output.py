@@ -13,8 +13,8 @@ from custom.files import write_csv, write_if_changed
 from custom.locks import held
 from scripts.common.documents import check_place, put
 from scripts.common.drawing import drawn_as
+from scripts.common.study_folder import CASES, FIGURE
 
-FIGURE, CASES = "figure.png", "cases.png"
 DPI = 130
 
 

@@ -11,8 +11,9 @@ from custom.data import PARTS, Datalist
 from custom.errors import InputError
 from custom.runs.folder import OF_THE_MACHINE
 from custom.runs.settings import CommandLine, Settings, check_names, check_values
+from scripts.common.bundle import CONFIGS
 from scripts.study.arm import Job
-from scripts.study.definition import CONFIGS, Study
+from scripts.study.definition import Study
 
 # Set by the study for each run and each evaluation.
 OWN = {"dataset_dir", "output_dir", "run_name", "resume", "seed", "model", "network_name", "processes", *OF_THE_MACHINE}

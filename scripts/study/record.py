@@ -6,38 +6,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NotRequired
-
-from pydantic import ConfigDict
-from typing_extensions import TypedDict
+from typing import Any
 
 from custom.data import Datalist
 from custom.errors import InputError
-from custom.files import as_json, read_json, write_if_changed
-from scripts.study.arm import TEST, Job
-from scripts.study.definition import CONFIGS, Study, slug
+from custom.files import as_json, write_if_changed
+from scripts.common.bundle import CONFIGS
+from scripts.common.formatting import slug
+from scripts.common.study_folder import RECORD, TEST, read_record
+from scripts.study.arm import Job
+from scripts.study.definition import Study
 from scripts.study.plan import merged_config
-
-RECORD = "study.json"
-
-
-class _Record(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
-    arms: dict[str, dict[str, Any]]
-    tests: dict[str, dict[str, Any]]
-    switches: NotRequired[dict[str, Any]]
-    datasets: NotRequired[list[dict[str, Any]]]
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """What a study's folder remembers.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    record: dict[str, Any] = read_json(folder / RECORD, "choose another --output_dir", _Record)
-    return record
 
 
 def describe(study: Study, jobs: list[Job], dataset_dir: str, switches: Mapping[str, Any]) -> dict[str, Any]:

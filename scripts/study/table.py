@@ -12,10 +12,11 @@ import numpy as np
 
 from custom.errors import InputError
 from custom.metrics.summary import clustered_interval
-from scripts.study.cells import further_table, main_table, text_table, training_table
+from scripts.common.formatting import text_table
+from scripts.common.study_folder import FIGURE, mean_over_seeds
+from scripts.study.cells import further_table, main_table, training_table
 from scripts.study.explanations import explanations
 from scripts.study.outcome import Outcome
-from scripts.study.output import FIGURE
 from scripts.study.statistics import compare, holm
 
 Row = dict[str, Any]
@@ -113,7 +114,7 @@ def study_rows(
         InputError: the reference is missing in a test, the seeds of an arm have different lesions, or a figure of the
             paper is none.
     """
-    lesions = {(outcome.arm, outcome.test): mean_over_seeds(outcome) for outcome in outcomes}
+    lesions = {(outcome.arm, outcome.test): mean_over_seeds(outcome.arm, outcome.lesions) for outcome in outcomes}
     rows = []
     for outcome in outcomes:
         tested, expected = lesions[outcome.arm, outcome.test], lesions.get((reference, outcome.test))
@@ -132,29 +133,6 @@ def study_rows(
     for row, p in zip(compared, holm([row["p"] for row in compared]), strict=True):
         row["p_holm"] = p
     return rows
-
-
-def mean_over_seeds(outcome: Outcome) -> list[Row]:
-    """`lesion_id`, `patient_id`, measures and baselines of each lesion, averaged over the seeds.
-
-    Raises:
-        InputError: the seeds have different lesions.
-    """
-    by_seed = [{row["lesion_id"]: row for row in rows} for rows in outcome.lesions]
-    for number, rows in enumerate(by_seed):
-        if rows.keys() != by_seed[0].keys():
-            raise InputError(
-                f"arm {outcome.arm}: seed number {number + 1} was tested on other lesions than the first "
-                f"({len(rows)} and {len(by_seed[0])}); evaluate all seeds on one datalist"
-            )
-    return [
-        {
-            "lesion_id": lesion,
-            "patient_id": row["patient_id"],
-            **{name: float(np.mean([rows[lesion][name] for rows in by_seed])) for name in (*MEASURED, *BASELINES)},
-        }
-        for lesion, row in by_seed[0].items()
-    ]
 
 
 def paper_value(text: str) -> float:

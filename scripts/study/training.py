@@ -11,12 +11,13 @@ import torch
 
 from custom.errors import InputError
 from custom.locks import held
+from scripts.common.bundle import bundle_version
+from scripts.common.datasets import told_name
 from scripts.common.documents import check_place
 from scripts.common.parallel import spread
-from scripts.prepare.output import told_name
 from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
-from scripts.study.definition import Study, bundle_version, read_study
+from scripts.study.definition import Study, read_study
 from scripts.study.figure import draw_study
 from scripts.study.output import write_study
 from scripts.study.plan import merged_config, plan

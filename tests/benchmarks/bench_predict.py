@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from custom.inferers import CropInferer
+from scripts.common.bundle import load_network, read_recipe
 from scripts.predict.engine import OnnxNetwork
-from scripts.predict.predictor import load_network, read_recipe
 from tests.benchmarks.chain import write_mammogram
 from tests.benchmarks.ratios import ROOT, in_process, note_row, ratio, seconds
 from tests.scripts.predict.phantom import write_small_run

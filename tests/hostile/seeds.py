@@ -21,8 +21,9 @@ from monai.bundle import ConfigParser
 from PIL import Image
 from pydicom import uid
 
-from custom.handlers.evaluation import BOX, METADATA
 from custom.metrics.summary import summarise
+from custom.metrics.vocabulary import ATTRIBUTES as METADATA
+from custom.metrics.vocabulary import BOX
 from custom.runs.folder import OF_THE_MACHINE
 from scripts.phantoms.command import phantoms
 from scripts.prepare.manifest import prepare_manifest

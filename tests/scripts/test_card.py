@@ -13,8 +13,8 @@ import pytest
 
 from custom.errors import InputError
 from custom.files import file_sha256, write_csv
-from scripts.card import card
-from scripts.predict.predictor import RELEASED
+from scripts.common.bundle import RELEASED
+from scripts.report.card import card
 from tests.scripts.report.pictured_run import shifted, write_run
 
 

@@ -20,9 +20,10 @@ from custom.data import Datalist, boxed_items
 from custom.errors import InputError
 from custom.readers import read_mask
 from custom.transforms import mask_box
+from scripts.common.bundle import read_recipe
 from scripts.package import package
 from scripts.predict import predictor
-from scripts.predict.predictor import Predictor, read_recipe
+from scripts.predict.predictor import Predictor
 from tests.scripts.predict.phantom import write_run, write_small_run
 
 NAME = "mammographic_mass_segmentation"

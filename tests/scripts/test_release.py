@@ -11,8 +11,8 @@ import torch
 
 from custom.errors import InputError
 from scripts import release as verb
+from scripts.common.bundle import bundled_config, load_network, read_recipe
 from scripts.predict import predictor
-from scripts.predict.predictor import bundled_config, load_network, read_recipe
 from tests.scripts.predict.phantom import write_small_run
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from custom.errors import InputError
+from scripts.common.bundle import read_recipe
 from scripts.predict import predictor
-from scripts.predict.predictor import Predictor, read_recipe
+from scripts.predict.predictor import Predictor
 from tests.scripts.predict.phantom import box_of, mass, write_image, write_run
 
 

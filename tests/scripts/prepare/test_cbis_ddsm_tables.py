@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custom.errors import InputError
-from scripts.prepare.cbis_ddsm_tables import TABLES, Key, parse_key, read_tables
+from scripts.common.datasets import TABLES
+from scripts.prepare.cbis_ddsm_tables import Key, parse_key, read_tables
 
 COLUMNS = [
     "patient_id",

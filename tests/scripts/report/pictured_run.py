@@ -13,9 +13,11 @@ from torch.utils.tensorboard import SummaryWriter
 
 from custom.data import Datalist
 from custom.files import write_csv
-from custom.handlers.evaluation import BOX, METADATA, read_lesions
+from custom.handlers.evaluation import read_lesions
 from custom.metrics.lesion import lesion_scores
 from custom.metrics.summary import summarise
+from custom.metrics.vocabulary import ATTRIBUTES as METADATA
+from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask
 from custom.transforms import lesion_window, mask_box
 from scripts.report.sources import Run, Study, read_run, read_source

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from custom.findings.overlay import PREDICTION_COLOUR, TRUTH_COLOUR
-from custom.handlers.evaluation import BOX
+from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask
 from custom.transforms import lesion_window
 from scripts.common.cases import CONTEXT

@@ -11,13 +11,14 @@ from monai.data.box_utils import box_iou
 
 from custom.errors import InputError
 from custom.files import file_sha256, write_if_changed
-from custom.handlers.evaluation import BOX
+from custom.metrics.vocabulary import BOX
 from custom.transforms import lesion_window
+from scripts.common.bundle import RELEASED
 from scripts.common.cases import CONTEXT, Case, Row, by_dice, read_case
 from scripts.common.documents import check_place, put
 from scripts.common.drawing import drawn_as
+from scripts.common.formatting import share, text_table
 from scripts.common.palette import GREY
-from scripts.predict.predictor import RELEASED
 from scripts.report.figures import DPI, WIDTH, figure_style
 from scripts.report.lesions import diameter, entry_of, prediction_file
 from scripts.report.metrics import NAMES, mean_with_interval
@@ -26,7 +27,6 @@ from scripts.report.panels import describe as told
 from scripts.report.panels import size_told
 from scripts.report.sources import Evaluation, read_evaluation
 from scripts.report.subgroups import summaries
-from scripts.study.cells import share, text_table
 
 PLACE = ("released", "weights")
 SHOWN = ("dice", "dice_ellipse", "dice_all_foreground", "jaccard", "precision", "recall", "hausdorff95")
