@@ -23,6 +23,8 @@ from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from custom.errors import InputError, unwritable
 from custom.locks import lock
 
+# The longest line of a JSON file.
+_LINE = 120
 # Not through a symbolic link, which might lead out of the folder.
 _APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 
@@ -49,8 +51,19 @@ def write_if_changed(file: Path, content: bytes, before: Callable[[], None] | No
 
 
 def as_json(content: Mapping[str, Any]) -> bytes:
-    """The text of a JSON file, as people like to read it."""
-    return (json.dumps(content, indent=4) + "\n").encode()
+    """Return the text of a JSON file in which lists and objects that fit into a line stand on one."""
+    return f"{_layout(content, 0, 0)}\n".encode()
+
+
+def _layout(value: Any, indent: int, before: int) -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, (dict, list, tuple)) or not value or (indent and before + len(line) < _LINE):
+        return line
+    inner, pairs = indent + 4, value.items() if isinstance(value, dict) else (("", item) for item in value)
+    names = [(f"{json.dumps(name, ensure_ascii=False)}: " if name else "", item) for name, item in pairs]
+    lines = [f"{' ' * inner}{name}{_layout(item, inner, inner + len(name))}" for name, item in names]
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    return "\n".join([begin, ",\n".join(lines), " " * indent + end])
 
 
 def write_whole(file: Path, content: bytes | memoryview) -> None:

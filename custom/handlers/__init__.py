@@ -1,7 +1,7 @@
 """Ignite handlers of a training, an evaluation and an inference."""
 
 from custom.handlers.checkpoints import LoadModel, RunCheckpoints
-from custom.handlers.evaluation import CalibrationTable, LesionMasks, LesionTable, read_lesions
+from custom.handlers.evaluation import CalibrationTable, LesionMasks, LesionTable, PixelMetric, read_lesions
 from custom.handlers.tensorboard import LesionOutlines, PrecisionRecallCurve, RunParameters, shown_epochs
 from custom.handlers.training import SeedEpochs, ShareBuffers, StopDivergence, WarmupCosine
 
@@ -11,6 +11,7 @@ __all__ = [
     "LesionOutlines",
     "LesionTable",
     "LoadModel",
+    "PixelMetric",
     "PrecisionRecallCurve",
     "RunCheckpoints",
     "RunParameters",

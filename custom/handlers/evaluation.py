@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from ignite.engine import Engine, Events
+from monai.handlers import ConfusionMatrix, from_engine
 
 from custom.errors import InputError, reason
 from custom.files import as_json, read_bytes, remove, write_csv, write_if_changed, write_mask
@@ -198,3 +199,14 @@ class CalibrationTable:
 
     def write(self, engine: Engine) -> None:
         write_csv(self.file, self.rows)
+
+
+class PixelMetric(ConfusionMatrix):
+    """A metric of the pixels of a crop, such as precision, averaged over the lesions.
+
+    Args:
+        metric_name: Name of the metric, see `monai.metrics.ConfusionMatrixMetric`.
+    """
+
+    def __init__(self, metric_name: str) -> None:
+        super().__init__(metric_name=metric_name, compute_sample=True, output_transform=from_engine(["pred", "label"]))

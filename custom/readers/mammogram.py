@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from os import PathLike
@@ -23,6 +22,10 @@ from custom.readers.dicom import decode_dicom
 from custom.readers.limits import Decoded, check_size
 from custom.readers.pictures import JPEG_SIGNATURE, PNG_SIGNATURE, decode_picture
 from custom.readers.volumes import Check, Volume, read_meta_image, read_nifti, read_nrrd
+
+# `LoadImage` builds every reader of MONAI and warns that a decoder for GPUs is missing, which nothing here needs.
+warnings.filterwarnings("ignore", "NvImgCodec")
+logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
 _DICOM_SIGNATURE = b"DICM"
 _DICOM_SIGNATURE_OFFSET = 128
@@ -167,20 +170,6 @@ def _decode(path: Path) -> Decoded:
             return decode(path)
     supported = ", ".join(chain.from_iterable(_SUFFIXES.values()))
     raise InputError(f"{path}: unknown file type, expected one of {supported}; convert the file to one of them")
-
-
-@contextmanager
-def quiet_monai() -> Iterator[None]:
-    """Keep back what MONAI says of a decoder for GPUs when it builds a reader: nothing here needs it."""
-    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "NvImgCodec")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _checked(read: Callable[[Path, Check], Volume]) -> Callable[[Path], Decoded]:

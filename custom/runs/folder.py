@@ -157,7 +157,7 @@ def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) 
             f"{args_file}: its config files {', '.join(files)} cannot be read with its settings ({reason(error)}); "
             "put them back as they were"
         ) from error
-    if not isinstance(parser.get("settings"), dict):
+    if "settings" not in parser:
         raise InputError(
             f"{args_file}: its config files {', '.join(files) or '(none)'} have no settings, expected the inference "
             "config of a bundle; put them back as they were"

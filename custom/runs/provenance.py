@@ -11,6 +11,7 @@ from torch import nn
 
 from custom.data import Datalist
 from custom.files import file_sha256
+from custom.runs.settings import CommandLine
 
 
 def provenance(network: nn.Module, datalist: Datalist, settings: dict[str, Any], version: str) -> dict[str, Any]:
@@ -24,13 +25,14 @@ def provenance(network: nn.Module, datalist: Datalist, settings: dict[str, Any],
 
     Returns:
         `parameters` (of the network), `model_sha256` (of its weights), `dataset` (`name`, `split`, `source`,
-        `manifest_sha256` of the table that the data set was prepared from, `datalist_sha256`), `settings` and
-        `versions`.
+        `manifest_sha256` of the table that the data set was prepared from, `datalist_sha256`), `settings`,
+        `config_files` and `versions`.
     """
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "model_sha256": file_sha256(Path(settings["model"])),
         "dataset": datalist.provenance,
         "settings": settings,
+        "config_files": [Path(file).name for file in CommandLine.of_this_process().config_files],
         "versions": {"bundle": version, "monai": monai.__version__, "torch": torch.__version__},
     }

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
 from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from typing_extensions import Doc, TypedDict
 
 from custom.errors import InputError, expectation, reason, report_input_errors
 from custom.files import read_json
 
 Count = Annotated[int, Gt(0)]
-Share = Annotated[float, Ge(0), Lt(1)]
 Pair = Annotated[list[Count], Len(2, 2)]
 # Sixteen times smaller at its deepest, the network still needs more than one pixel there.
 ImageSize = Annotated[list[Annotated[int, Ge(32)]], Len(2, 2)]
@@ -28,54 +29,50 @@ _RUN_ARGUMENTS = {"run_id", "init_id", "final_id", "meta_file", "config_file", "
 
 
 class Settings(TypedDict, total=False):
-    """The kind of every switch. A config lists under `settings` those that it has."""
+    """Every switch of the configs: the kind of its value and what it does."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
-    dataset_dir: str
-    split: Annotated[str, Len(1)]
-    output_dir: Annotated[str, Len(1)]
-    run_name: str
-    resume: str
-    cache_dir: str
-    model: Annotated[str, Len(1)]
-    seed: Annotated[int, Ge(0)]
-    epochs: Count
-    batch_size: Count
-    processes: Count
-    learning_rate: Annotated[float, Gt(0)]
-    schedule: Literal["constant", "cosine"]
-    ema_decay: Share
-    num_workers: Annotated[int, Ge(0)]
-    val_interval: Count
-    remove_artifacts: bool
-    wiener: bool
-    wiener_window: Count
-    clahe: bool
-    clahe_clip_limit: Annotated[float, Gt(0)]
-    clahe_tiles: Pair
-    margin: Annotated[float, Ge(0)]
-    square: bool
-    box_jitter: Share
-    box_displacement: Share
-    box_channel: bool
-    strong_augmentation: bool
-    image_size: ImageSize
-    network_name: Annotated[str, Len(1)]
-    features: Annotated[list[Count], Len(6, 6)]
-    norm: Literal["instance", "batch"]
-    deep_supervision: bool
-    head: Annotated[int, Ge(1), Le(4)]
-    cross_entropy: Annotated[float, Ge(0)]
-    threshold: Annotated[float, Gt(0), Lt(1)]
-    part: Literal["training", "validation", "test"]
-    test_time_augmentation: bool
-    bootstrap_samples: Count
-    confidence: Annotated[float, Gt(0), Le(0.999)]
-    amp: bool
-    channels_last: bool
-    compile: bool
-    threads: Count
+    dataset_dir: Annotated[str, Doc("Folder of the prepared data set")]
+    split: Annotated[str, Len(1), Doc("Datalist of the data set, such as `patient`")]
+    output_dir: Annotated[str, Len(1), Doc("Folder of the run folders, or of the predicted masks")]
+    run_name: Annotated[str, Doc("Name of the run folder; empty for time and network")]
+    resume: Annotated[str, Doc("Run folder whose training goes on; empty to start anew")]
+    cache_dir: Annotated[str, Doc("Folder for the results of the deterministic transforms")]
+    model: Annotated[str, Len(1), Doc("File of the weights")]
+    seed: Annotated[int, Ge(0), Doc("Seed of every random number")]
+    epochs: Annotated[Count, Doc("Passes over the training lesions")]
+    batch_size: Annotated[Count, Doc("Lesions in a batch, of each process")]
+    processes: Annotated[Count, Doc("Processes that train together; set by `torchrun`")]
+    learning_rate: Annotated[float, Gt(0), Doc("Learning rate, the highest where there is a schedule")]
+    ema_decay: Annotated[float, Gt(0), Lt(1), Doc("Decay of the moving average of the weights")]
+    num_workers: Annotated[int, Ge(0), Doc("Processes that load lesions")]
+    val_interval: Annotated[Count, Doc("Epochs from one validation to the next")]
+    remove_artifacts: Annotated[bool, Doc("Set all that is not breast to the background")]
+    wiener: Annotated[bool, Doc("Filter the mammogram with an adaptive Wiener filter")]
+    wiener_window: Annotated[Count, Doc("Side of the Wiener filter's window in pixels")]
+    clahe: Annotated[bool, Doc("Equalise the mammogram with CLAHE")]
+    clahe_clip_limit: Annotated[float, Gt(0), Doc("Clip limit of CLAHE")]
+    clahe_tiles: Annotated[Pair, Doc("Tiles of CLAHE in x and y")]
+    margin: Annotated[float, Ge(0), Doc("Margin around the box, as a part of its longer side")]
+    square: Annotated[bool, Doc("Cut a square around the longer side of the box")]
+    box_jitter: Annotated[float, Ge(0), Lt(1), Doc("Largest displacement and scaling of a box in training")]
+    box_displacement: Annotated[float, Ge(0), Lt(1), Doc("Largest displacement and scaling of a box in evaluation")]
+    box_channel: Annotated[bool, Doc("Give the box to the network as a second channel")]
+    image_size: Annotated[ImageSize, Doc("Size of the crop for the network, pixels in x and y")]
+    network_name: Annotated[str, Len(1), Doc("Name of the network that the config defines")]
+    features: Annotated[list[Count], Len(6, 6), Doc("Channels of the network's stages")]
+    deep_supervision: Annotated[bool, Doc("Train the four heads of UNet++ together")]
+    head: Annotated[int, Ge(1), Le(4), Doc("Head of UNet++ in use, 4 is the deepest")]
+    threshold: Annotated[float, Gt(0), Lt(1), Doc("Probability from which a pixel is in the outline")]
+    part: Annotated[Literal["training", "validation", "test"], Doc("Part of the datalist that is evaluated")]
+    test_time_augmentation: Annotated[bool, Doc("Average over the eight rotations and reflections of the crop")]
+    bootstrap_samples: Annotated[Count, Doc("Samples of the bootstrap")]
+    confidence: Annotated[float, Gt(0), Le(0.999), Doc("Confidence level of the intervals")]
+    amp: Annotated[bool, Doc("Compute in bfloat16")]
+    channels_last: Annotated[bool, Doc("Keep the channels of a pixel side by side in memory")]
+    compile: Annotated[bool, Doc("Compile the network")]
+    threads: Annotated[Count, Doc("Threads of the CPU's operations")]
 
 
 @dataclass
@@ -129,21 +126,36 @@ class CommandLine:
         return ", ".join(Path(file).name for file in self.config_files)
 
 
-def check_settings(settings: dict[str, Any]) -> None:
-    """Refuse a switch of the wrong kind and a name on the command line that the config does not have.
+def read_settings() -> dict[str, Any]:
+    """Return the values of the switches that the config has, and refuse wrong ones before any work.
 
-    MONAI accepts both silently. Stands second in every `initialize`, right after the root has been put on `sys.path`,
-    and makes input errors of the process end in one line from there on.
-
-    Args:
-        settings: the values of the config's switches by name.
+    Stands under `settings` in a config, and early in its `initialize`. MONAI accepts a switch of the wrong kind and a
+    name on the command line that no config has. It hands its parser to no expression either, so the parser is found
+    among the callers. From here on, input errors end the process with one line.
 
     Raises:
         InputError: names the switch, what was found and what it takes.
     """
     report_input_errors()
     check_names(CommandLine.of_this_process())
+    parser = _calling_parser()
+    settings = {name: parser.ref_resolver.get_resolved_content(name) for name in switches(parser)}
     check_values(settings)
+    return settings
+
+
+def switches(config: ConfigParser | Mapping[str, Any]) -> list[str]:
+    """The names of the switches that a config has."""
+    return [name for name in Settings.__annotations__ if name in config]
+
+
+def _calling_parser() -> ConfigParser:
+    frame: FrameType | None = sys._getframe()
+    while frame:
+        if isinstance(parser := frame.f_locals.get("self"), ConfigParser):
+            return parser
+        frame = frame.f_back
+    raise RuntimeError("settings are read by a config alone")
 
 
 def check_values(settings: dict[str, Any]) -> None:
@@ -185,11 +197,7 @@ def check_names(command: CommandLine) -> None:
     # MONAI itself refuses a nested id whose parent is not there.
     for name in (name for name in command.overrides if "#" not in name and name not in ids):
         near = difflib.get_close_matches(name, ids, n=1)
-        hint = (
-            f"did you mean --{near[0]}?"
-            if near
-            else f"its switches are listed under `settings` in {command.file_names}"
-        )
+        hint = f"did you mean --{near[0]}?" if near else "bundle/docs/README.md lists the switches"
         raise InputError(f"--{name}: {command.file_names} has no such setting; {hint}")
     _check_network_name(command, ids)
 
@@ -199,7 +207,7 @@ def _check_network_name(command: CommandLine, ids: dict[str, Any]) -> None:
     # The args file of an inference names the network that it defines.
     if name == ids.get("network_name") or "network_def" in command.overrides:
         return
-    file = Path(command.config_files[0]).with_name(f"network_{name}.json")
+    file = Path(command.config_files[0]).with_name("networks") / f"{name}.json"
     hint = f"add {file} to --config_file" if file.is_file() else "leave it out, or add the file that defines it"
     raise InputError(
         f"--network_name: found {name!r}, but {command.file_names} defines {ids['network_name']!r}, and the name alone "
@@ -209,11 +217,6 @@ def _check_network_name(command: CommandLine, ids: dict[str, Any]) -> None:
 
 def _check_network_switches(settings: dict[str, Any]) -> None:
     name = settings.get("network_name", "unetpp")
-    if name in ("pspnet", "linknet") and settings.get("norm", "instance") != "instance":
-        raise InputError(
-            f"--norm: found {settings['norm']!r}, but the network is {name}, which has batch normalisation of its own; "
-            "leave --norm out"
-        )
     for switch, usual in (("deep_supervision", False), ("head", 4)):
         if name != "unetpp" and settings.get(switch, usual) != usual:
             raise InputError(

@@ -16,7 +16,7 @@ from custom.errors import InputError, find_input_error, reason
 from custom.files import file_sha256
 from custom.runs.checkpoints import load_weights, read_checkpoint
 from custom.runs.folder import MODEL, OF_THE_MACHINE, check_model, read_inference
-from custom.runs.settings import check_values
+from custom.runs.settings import check_values, switches
 
 CONFIGS = Path(__file__).parents[2] / "bundle" / "configs"
 
@@ -119,7 +119,7 @@ def given_settings(config: ConfigParser) -> dict[str, Any]:
         InputError: a setting is of the wrong kind.
     """
     ignored = NOT_OF_THE_RESULT.union(OF_THE_MACHINE)
-    given = {name: config[name] for name in config["settings"] if name not in ignored}
+    given = {name: config[name] for name in switches(config) if name not in ignored}
     check_values(given)
     return {**given, "network_def": config.get("network_def")}
 

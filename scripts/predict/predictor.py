@@ -17,7 +17,6 @@ from custom.findings.measurements import measure
 from custom.findings.spacing import Spacing, read_spacing
 from custom.inferers import CropInferer
 from custom.readers import is_dicom
-from custom.readers.mammogram import quiet_monai
 from custom.transforms import CropLesiond, lesion_window
 from custom.transforms.artifacts import breast_mask, breast_share
 from custom.transforms.crop import Box
@@ -69,8 +68,7 @@ class Predictor:
         self.margin, self.square = config["margin"], config["square"]
         self.batch_size: int = config["batch_size"]
         self.device: torch.device = _built(recipe, "device")
-        with quiet_monai():
-            self.preprocessing: Compose = _built(recipe, "preprocessing")
+        self.preprocessing: Compose = _built(recipe, "preprocessing")
         self.inferer: CropInferer = _built(recipe, "inferer")
         self.postprocessing: Compose = _built(recipe, "postprocessing")
         self.network = network or load_network(recipe, self.device)

@@ -24,7 +24,6 @@ from monai.transforms import (
 
 from custom.data import LesionDataset, lesion_items, parts_of
 from custom.metrics.vocabulary import BOX
-from custom.readers.mammogram import quiet_monai
 from custom.transforms import (
     CLAHE,
     CropLesiond,
@@ -87,14 +86,10 @@ def preprocessing_stages(run: Run) -> list[Block]:
     row = rows[len(rows) // 2]
     item = lesion_items([entry_of(evaluations[0], row)])[0]
     parser = read_chain(run)
-    with quiet_monai():
-        of_frame, of_crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
+    of_frame, of_crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
     steps = Steps(item)
     # A frame is large: what is shown of it is taken before the next step is done.
     frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
-    # The chain filters only what the crop needs, to the same result.
-    filters = [FrameFilterd("image", each) for each in parser.get_parsed_content("frame_filters").filters]
-    frames += [_of_frame(step, row) for step in Steps(steps.item).through(filters)]
     crops = [step for step in steps.through(of_crop) if _shown(step)]
     samples, random = augmented(parser, item)
     boxed = bool(run.args.get("box_channel"))
@@ -127,8 +122,7 @@ def augmented(parser: ConfigParser, item: Mapping[str, Any]) -> tuple[list[np.nd
     Returns:
         Crops `(X, Y)`, as many as are shown; none where nothing is random.
     """
-    with quiet_monai():
-        datasets = parts_of(parser.get_parsed_content("train#dataset"))
+    datasets = parts_of(parser.get_parsed_content("train#dataset"))
     random = [step for dataset in datasets for step in dataset.transform.transforms if isinstance(step, Randomizable)]
     if not random:
         return [], []
