@@ -25,13 +25,16 @@ from tests.reliability import count_outcome
 
 ROOT = Path(__file__).parents[1]
 TRAIN = str(ROOT / "bundle" / "configs" / "train.json")
-# Exact boxes, nothing added, the full size.
-PLAIN = [TRAIN, TRAIN.replace("train.json", "plain.json")]
 SMALL = {"image_size": "[32,32]", "features": "[4,4,8,8,16,4]", "num_workers": "0", "batch_size": "4", "epochs": "2"}
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+
+def with_files(*names: str) -> list[str]:
+    """`train.json` and the config files that go over it, by their names without suffix."""
+    return [TRAIN, *(TRAIN.replace("train.json", f"{name}.json") for name in names)]
 
 
 def write_png(file: Path, values: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from conftest import ROOT, SMALL, TRAIN, scalars, write_png
 from custom.data import Datalist
 from custom.errors import InputError, find_input_error, message, reason, report_input_errors
 
-NETWORK = TRAIN.replace("train.json", "network_{}.json")
+NETWORK = TRAIN.replace("train.json", "networks/{}.json")
 
 
 def refused(run: Callable, *arguments: object, **flags: object) -> str:
@@ -171,7 +171,7 @@ def test_a_network_that_is_only_named(train: Callable, dataset: Path):
     line = refused(train, dataset, network_name="mine")
     assert line.endswith("leave it out, or add the file that defines it")
     line = refused(train, dataset, network_name="unetpp", config_file=[TRAIN, NETWORK.format("pspnet")])
-    assert "train.json, network_pspnet.json defines 'pspnet'" in line
+    assert "train.json, pspnet.json defines 'pspnet'" in line
 
 
 @pytest.mark.parametrize(("switch", "value"), [("deep_supervision", True), ("head", 3)])

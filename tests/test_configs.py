@@ -14,13 +14,15 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
-from custom.transforms import CLAHEd, WienerFilterd
+from custom.files import as_json
+from custom.runs.settings import switches
 
 CONFIGS = ROOT / "bundle" / "configs"
-TRAIN, EVALUATE, INFERENCE, PAPER, PLAIN, FULL = (
-    str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference", "paper", "plain", "full")
+TRAIN, EVALUATE, INFERENCE, PAPER, RELEASED = (
+    str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference", "paper", "released")
 )
-NETWORKS = [str(CONFIGS / f"network_{name}.json") for name in ("unet", "pspnet", "linknet")]
+NETWORKS = sorted(map(str, (CONFIGS / "networks").iterdir()))
+OPTIONS = sorted(map(str, (CONFIGS / "options").iterdir()))
 SHARED_SWITCHES = [
     "remove_artifacts",
     "wiener",
@@ -32,7 +34,6 @@ SHARED_SWITCHES = [
     "square",
     "box_channel",
     "image_size",
-    "norm",
     "threshold",
     "test_time_augmentation",
     "network_name",
@@ -58,14 +59,14 @@ def model(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.json")), ids=lambda file: file.name)
 def test_style(file: Path):
     text = file.read_text()
-    assert json.dumps(json.loads(text), indent=4, ensure_ascii=False) + "\n" == text
+    assert as_json(json.loads(text)).decode() == text, "write it with custom.files.as_json"
     assert not re.search(r'"/(home|Users|root|work|tmp)/', text)
 
 
 @pytest.mark.parametrize(
     ("files", "kind"),
     [([TRAIN], "train"), ([TRAIN, EVALUATE], "train"), ([INFERENCE], "infer")]
-    + [([TRAIN, recipe], "train") for recipe in (PAPER, PLAIN, FULL)]
+    + [([TRAIN, recipe], "train") for recipe in (PAPER, RELEASED, *OPTIONS)]
     + [([TRAIN, network], "train") for network in NETWORKS]
     + [([INFERENCE, network], "infer") for network in NETWORKS],
 )
@@ -84,7 +85,7 @@ def test_properties(files: list[str], kind: str, dataset: Path, model: Path, tmp
     assert workflow.check_properties() == []
 
 
-@pytest.mark.parametrize("files", [[TRAIN], [INFERENCE], *([TRAIN, network] for network in NETWORKS)])
+@pytest.mark.parametrize("files", [[TRAIN, RELEASED], [INFERENCE], *([TRAIN, RELEASED, network] for network in NETWORKS)])
 def test_network_takes_and_gives_what_the_metadata_says(files: list[str]):
     verify_net_in_out(net_id="network_def", meta_file=str(CONFIGS / "metadata.json"), config_file=files, device="cpu")
 
@@ -92,7 +93,7 @@ def test_network_takes_and_gives_what_the_metadata_says(files: list[str]):
 @pytest.mark.parametrize("file", NETWORKS)
 def test_a_network_file_changes_the_network_and_its_name_alone(file: str):
     assert list(load(file)) == ["network_name", "network_def"]
-    assert Path(file).stem == f"network_{load(file)['network_name']}"
+    assert Path(file).stem == load(file)["network_name"]
 
 
 LOOKED_UP = (
@@ -151,13 +152,15 @@ def test_metadata():
 
 
 @pytest.mark.parametrize(
-    "switches",
-    [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}, {"box_channel": False}],
+    "given",
+    [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}, {"box_channel": True}],
 )
-def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: dict):
+def test_inference_prepares_an_image_as_training_does(dataset: Path, given: dict):
+    of_train = {name: load(TRAIN)[name] for name in SHARED_SWITCHES}
+
     def prepared(file: str, chain: str, entry: dict) -> dict:
         parser = ConfigParser(load(file))
-        parser.update({"dataset_dir": str(dataset), "image_size": [64, 48], **switches})
+        parser.update({"dataset_dir": str(dataset), **of_train, "image_size": [64, 48], **given})
         transforms = parser.get_parsed_content(chain)
         return transforms(entry)
 
@@ -165,78 +168,35 @@ def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: d
     files = {key: str(dataset / lesion[key]) for key in ("image", "label")}
     trained = prepared(TRAIN, "validate#preprocessing", files | {"lesion_id": lesion["lesion_id"]})
     inferred = prepared(INFERENCE, "preprocessing", {"image": files["image"], "box": list(trained["box"])})
-    assert trained["image"].shape == (1 + switches.get("box_channel", True), 64, 48)
+    assert trained["image"].shape == (1 + given.get("box_channel", False), 64, 48)
     assert set(np.unique(trained["label"])) == {0, 1}
     np.testing.assert_array_equal(trained["image"], inferred["image"])
 
 
-def test_a_crop_is_that_of_a_frame_that_was_filtered_whole(dataset: Path):
-    parser = ConfigParser(load(TRAIN))
-    parser.update({"image_size": [64, 48]})
-    lesion = load(str(dataset / "datalists" / "patient.json"))["training"][0]
-    files = {key: str(dataset / lesion[key]) for key in ("image", "label")} | {"lesion_id": lesion["lesion_id"]}
-    frame, crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
-    cut = Compose(frame + crop)(files)["image"]
-    parser = ConfigParser(load(TRAIN))
-    parser.update({"image_size": [64, 48], "frame_filters#filters": []})
-    filters = [WienerFilterd("image"), CLAHEd("image")]
-    frame = parser.get_parsed_content("frame_transforms")
-    plain = Compose([*frame, *filters, *parser.get_parsed_content("crop_transforms")])(files)["image"]
-    np.testing.assert_allclose(cut, plain, rtol=0, atol=1e-3 / 255)
-
-
 def test_training_and_validation_share_the_deterministic_transforms():
-    parser = ConfigParser(load(TRAIN) | load(PLAIN))
+    parser = ConfigParser(load(TRAIN))
     trained = parser.get_parsed_content("train#deterministic_transforms")
     assert parser.get_parsed_content("validate#preprocessing").transforms == tuple(trained)
 
 
-def test_inference_has_the_settings_of_training():
-    train, inference = load(TRAIN), load(INFERENCE)
+def test_inference_has_the_settings_of_the_released_recipe():
+    recipe, inference = load(TRAIN) | load(RELEASED), load(INFERENCE)
     for name in (*SHARED_SWITCHES, "network_def"):
-        assert inference[name] == train[name], name
+        assert inference[name] == recipe[name], name
 
 
-def test_every_switch_is_checked():
+def test_every_switch_has_a_kind_and_is_named_once():
     for file in (TRAIN, INFERENCE):
         config = load(file)
-        assert config["settings"] == {name: f"@{name}" for name in config["settings"]}
-        unlisted = {
-            name
-            for name, value in config.items()
-            if isinstance(value, (bool, int, float, str, list)) and name not in config["settings"]
-        }
-        assert unlisted <= {
-            "imports",
-            "bundle_root",
-            "device",
-            "network",
-            "initialize",
-            "training",
-            "inference",
-            "run",
-            "prediction_dir",
-            "frame_transforms",
-            "crop_transforms",
-            "context_transforms",
-            "jitter_transforms",
-            "augmentations",
-            "strong_augmentations",
-            "box_displacement",
-            "in_channels",
-            "normalisation",
-            "validated_network",
-            "handlers",
-        }
+        plain = {name for name, value in config.items() if isinstance(value, (bool, int, float))}
+        assert plain <= set(switches(config))
+        assert list(config.values()).count(config["settings"]) == 1
 
 
-def test_the_paper_is_the_plain_recipe_and_more():
-    assert load(PLAIN).items() <= load(PAPER).items()
-
-
-@pytest.mark.parametrize("file", [PLAIN, FULL])
-def test_another_recipe_gives_values_to_switches_and_nothing_else(file: str):
-    assert set(load(file)) <= set(load(TRAIN)["settings"])
+def test_the_released_recipe_is_made_of_the_options():
+    released = load(RELEASED)
+    for name in ("displaced_boxes", "cross_entropy", "cosine"):
+        assert load(str(CONFIGS / "options" / f"{name}.json")).items() <= released.items()
 
 
 def test_the_paper_shows_each_lesion_three_times(dataset: Path):

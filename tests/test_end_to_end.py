@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import PLAIN, ROOT, SMALL, TRAIN, scalars
+from conftest import ROOT, SMALL, TRAIN, scalars, with_files
 from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG, parse_session_start_info_plugin_data
@@ -133,19 +133,20 @@ def test_training_evaluation_and_inference(train: Callable, as_program: Callable
 def test_the_same_seed_gives_the_same_run_and_its_args_file_repeats_it(
     train: Callable, as_program: Callable, dataset: Path, tmp_path: Path
 ):
-    first = train(dataset, "first", box_jitter=0.1, seed=3)
-    second = train(dataset, "second", box_jitter=0.1, seed=3, num_workers=2)
+    first = train(dataset, "first", config_file=with_files("options/displaced_boxes"), seed=3)
+    second = train(dataset, "second", config_file=with_files("options/displaced_boxes"), seed=3, num_workers=2)
     as_program("monai.bundle", "run", args_file=first / "training.json", run_name="third")
-    other = train(dataset, "other", box_jitter=0.1, seed=4)
+    other = train(dataset, "other", config_file=with_files("options/displaced_boxes"), seed=4)
     assert scalars(first) == scalars(second) == scalars(tmp_path / "runs" / "third")
     assert scalars(first) != scalars(other)
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(train: Callable, dataset: Path, tmp_path: Path):
-    whole = train(dataset, "whole", epochs=4, schedule="constant", ema_decay=0.9)
-    parts = train(dataset, "parts", epochs=2, schedule="constant", ema_decay=0.9)
+    files = with_files("options/averaged_weights")
+    whole = train(dataset, "whole", config_file=files, epochs=4)
+    parts = train(dataset, "parts", config_file=files, epochs=2)
     moved = Path(shutil.copytree(dataset, tmp_path / "moved", symlinks=True))
-    train(moved, "", epochs=4, schedule="constant", ema_decay=0.9, resume=parts)
+    train(moved, "", config_file=files, epochs=4, resume=parts)
     assert scalars(whole) == scalars(parts)
     for file in ("model.pt", "last.pt"):
         torch.testing.assert_close(torch.load(whole / file), torch.load(parts / file), rtol=0, atol=0)
@@ -168,14 +169,18 @@ def test_eight_lesions_can_be_learnt_by_heart(train: Callable, as_program: Calla
     assert summary["per_lesion"]["dice"]["mean"] > 0.95
 
 
+OPTIONS = ("displaced_boxes", "strong_augmentation", "batch_norm", "cross_entropy", "cosine")
+
+
 @pytest.mark.parametrize(
     "switches",
     [
-        {"deep_supervision": True, "ema_decay": 0.5},
-        {"box_jitter": 0.2, "box_channel": True, "strong_augmentation": True, "norm": "batch", "cross_entropy": 1.0},
+        {"deep_supervision": True, "config_file": with_files("options/averaged_weights"), "ema_decay": 0.5},
+        {"box_channel": True, "config_file": with_files(*(f"options/{name}" for name in OPTIONS))},
+        {"config_file": with_files("released")},
         {"wiener": False, "clahe": False, "margin": 0.5, "square": False},
         {"remove_artifacts": True, "split": "fold0"},
-        {"config_file": [TRAIN, TRAIN.replace("train.json", "paper.json")], "split": "patient"},
+        {"config_file": with_files("paper"), "split": "patient"},
     ],
 )
 def test_switches(train: Callable, as_program: Callable, dataset: Path, switches: dict):
@@ -196,7 +201,7 @@ def lesions_of(dataset: Path, part: str) -> int:
 def test_every_network_is_trained_and_follows_its_run(
     train: Callable, as_program: Callable, dataset: Path, network: str
 ):
-    files = [TRAIN] if network == "unetpp" else [TRAIN, TRAIN.replace("train.json", f"network_{network}.json")]
+    files = [TRAIN] if network == "unetpp" else with_files(f"networks/{network}")
     # The last batch of the epoch is one lesion.
     run = train(dataset, epochs=1, batch_size=lesions_of(dataset, "training") - 1, config_file=files)
     as_program("monai.bundle", "run", args_file=run / "evaluating.json", bootstrap_samples=10)
@@ -225,13 +230,13 @@ def test_a_run_with_deep_supervision_is_evaluated_and_exported_at_a_shallower_he
 
     metadata = ROOT / "bundle" / "configs" / "metadata.json"
     of_run = {"args_file": run / "inference.json", "meta_file": metadata, "ckpt_file": run / "model.pt"}
-    small = {"head": 2, "input_shape": "[1,2,32,32]"}
+    small = {"head": 2, "input_shape": "[1,1,32,32]"}
     exported = {command: tmp_path / f"model.{command}" for command in ("ckpt_export", "onnx_export")}
     for command, file in exported.items():
         as_program("monai.bundle", command, "network_def", filepath=file, **of_run, **small)
     scripted = torch.jit.load(exported["ckpt_export"])
     assert set(scripted.state_dict()) == kept.keys() - {f"network.final_conv_0_1.{kind}" for kind in ("weight", "bias")}
-    images = torch.rand(1, 2, 32, 32)
+    images = torch.rand(1, 1, 32, 32)
     session = onnxruntime.InferenceSession(exported["onnx_export"])
     (logits,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
     torch.testing.assert_close(torch.from_numpy(logits), scripted(images), rtol=1e-4, atol=1e-5)
@@ -270,7 +275,7 @@ def test_real_mammograms(train: Callable, as_program: Callable, real_data: Path,
         writer.writerows(rows)
     prepare_manifest(str(table), str(tmp_path / "pack"))
     small = {"image_size": "[64,64]", "features": "[8,8,16,32,32,8]"}
-    run = train(tmp_path / "pack", config_file=PLAIN, **small, epochs=6, learning_rate=0.003)
+    run = train(tmp_path / "pack", **small, epochs=6, learning_rate=0.003)
     as_program("monai.bundle", "run", args_file=run / "evaluating.json", bootstrap_samples=50)
     summary = json.loads((run / "evaluation" / "pack_patient" / "summary.json").read_text())
     # Six epochs on a handful do not make a good model, but one that has learnt: a full crop would have Dice .43.
@@ -316,8 +321,8 @@ def test_seeds_share_no_random_numbers(dataset: Path):
 def test_workers_that_live_through_a_training_give_what_one_process_gives(dataset: Path):
     def images(num_workers: int) -> list[torch.Tensor]:
         parser = ConfigParser()
-        parser.read_config(TRAIN)
-        settings = {"dataset_dir": str(dataset), "cache_dir": None, "image_size": [32, 32], "box_jitter": 0.2}
+        parser.read_config(with_files("options/displaced_boxes"))
+        settings = {"dataset_dir": str(dataset), "cache_dir": None, "image_size": [32, 32]}
         parser.update({**settings, "num_workers": num_workers})
         loader = parser.get_parsed_content("train#dataloader")
         handler = SeedEpochs(0, loader)

@@ -71,7 +71,7 @@ def run(dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     observer |= {"optimizer": "@optimizer", "network": "@network_def", "evaluator": "@validate#evaluator"}
     (folder / "observe.json").write_text(json.dumps({"+train#handlers": [observer]}))
     # A cosine would begin anew with the third epoch.
-    switches = SMALL | {"batch_size": "2", "network_def": json.dumps(BATCH_NORM), "schedule": "constant"}
+    switches = SMALL | {"batch_size": "2", "network_def": json.dumps(BATCH_NORM)}
     where = {"dataset_dir": dataset_dir, "output_dir": folder, "run_name": "run"}
     configs = [TRAIN, MULTI_GPU, str(folder / "observe.json")]
     for flags in (
@@ -163,7 +163,7 @@ def test_another_number_of_processes_is_refused(run: Path, train: Callable, as_p
     with_torchrun = refused(as_program, "monai.bundle", "run", args_file=run / "training.json")
     assert "multi_gpu_train.json: not started by torchrun" in with_torchrun
     assert "--processes: found 2, expected the number that train, 1" in refused(train, dataset_dir, processes=2)
-    resumed = SMALL | {"batch_size": 2, "schedule": "constant", "epochs": 4, "resume": run}
+    resumed = SMALL | {"batch_size": 2, "epochs": 4, "resume": run}
     assert "was trained with processes 2, found 1" in refused(train, dataset_dir, "", **resumed)
 
 

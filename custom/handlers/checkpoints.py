@@ -7,6 +7,7 @@ from pathlib import Path
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
+from ignite.handlers import EMAHandler
 from torch import nn
 
 from custom.errors import InputError, reason
@@ -27,7 +28,7 @@ class RunCheckpoints:
         network: its bare state dict becomes `model.pt` whenever the evaluator's key metric has its best value so far.
         optimizer: goes into `last.pt` beside network and trainer.
         evaluator: validates in this training.
-        averaged: the moving average of the network, which is validated and kept in its place; None without one.
+        averaging: Keeps a moving average of the network, which is saved in its place; None without one.
         resume: whether the trainer goes on from the `last.pt` that is there.
     """
 
@@ -37,17 +38,20 @@ class RunCheckpoints:
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
         evaluator: Engine,
-        averaged: nn.Module | None = None,
+        averaging: EMAHandler | None = None,
         resume: bool = False,
     ) -> None:
         self.last = Path(run_dir, LAST)
         self.network = network
         self.optimizer = optimizer
         self.evaluator = evaluator
-        self.averaged = averaged
+        self.averaging = averaging
+        self.averaged = averaging.ema_model if averaging else None
         self.resume = resume
 
     def attach(self, engine: Engine) -> None:
+        if self.averaging:
+            self.averaging.attach(engine)
         if idist.get_rank() == 0:
             engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
             engine.add_event_handler(Events.COMPLETED, lambda: release(self.last.parent))

@@ -110,7 +110,8 @@ class StopDivergence:
     def _stop(self, engine: Engine, what: str) -> None:
         raise InputError(
             f"{self.run_dir}: {what} is no finite number in epoch {engine.state.epoch}, the training diverges; the "
-            f"checkpoints are those of the epochs before, train anew with a --learning_rate below {engine.optimizer.defaults['lr']}"
+            "checkpoints are those of the epochs before, train anew with a --learning_rate below "
+            f"{engine.optimizer.defaults['lr']}"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import PLAIN, ROOT, TRAIN, write_manifest
+from conftest import ROOT, TRAIN, with_files, write_manifest
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
@@ -21,7 +21,7 @@ from scripts.prepare.manifest import prepare_manifest
 from tests.benchmarks.ratios import Ratio, note_row, ratio, seconds
 from tests.benchmarks.training_step import steps
 
-DEMO = [*PLAIN, TRAIN.replace("train.json", "demo.json")]
+DEMO = with_files("demo")
 BATCH = 4
 
 
@@ -57,13 +57,13 @@ def share(part: Ratio) -> str:
 
 
 def test_cached_epoch(benchmark: Any, dataset_dir: Path, tmp_path: Path):
-    loader = config(dataset_dir, tmp_path, PLAIN, num_workers=0, batch_size=BATCH).get_parsed_content(
+    loader = config(dataset_dir, tmp_path, [TRAIN], num_workers=0, batch_size=BATCH).get_parsed_content(
         "train#dataloader"
     )
     lesions = len(loader.dataset)
 
     def measure() -> Ratio:
-        with steps(PLAIN, "cpu", BATCH, amp=has_fast_bfloat16()) as step:
+        with steps([TRAIN], "cpu", BATCH, amp=has_fast_bfloat16()) as step:
             # The time of data and step for one batch of lesions.
             epochs = [(seconds(lambda: list(loader)) * BATCH / lesions) / seconds(step) for _ in range(6)][1:]
         return Ratio(statistics.median(epochs), min(epochs), max(epochs))
@@ -82,7 +82,7 @@ def test_cached_epoch(benchmark: Any, dataset_dir: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("files", "batch", "lesions", "what"),
     [
-        (PLAIN, BATCH, 48, "the full network and size"),
+        ([TRAIN], BATCH, 48, "the full network and size"),
         (DEMO, 8, 96, "the demo's small network, 64 x 64"),
     ],
     ids=["default", "small"],
@@ -134,9 +134,9 @@ def test_step_on_the_cpu(benchmark: Any):
 
     def measure() -> tuple[Ratio, Ratio]:
         with (
-            steps(PLAIN, "cpu", BATCH) as plain,
-            steps(PLAIN, "cpu", BATCH, amp=amp) as ours,
-            steps(PLAIN, "cpu", BATCH, amp=True, channels_last=True) as bfloat16,
+            steps([TRAIN], "cpu", BATCH) as plain,
+            steps([TRAIN], "cpu", BATCH, amp=amp) as ours,
+            steps([TRAIN], "cpu", BATCH, amp=True, channels_last=True) as bfloat16,
         ):
             return ratio(plain, ours, 4), ratio(plain, bfloat16, 2)
 
@@ -178,7 +178,7 @@ def test_step_on_the_gpu(benchmark: Any):
     settings = {"amp": has_fast_bfloat16(), "channels_last": True, "compile": compiles_fast()}
 
     def measure() -> tuple[Ratio, float]:
-        with steps(PLAIN, "cuda:0", batch) as plain, steps(PLAIN, "cuda:0", batch, **settings) as ours:
+        with steps([TRAIN], "cuda:0", batch) as plain, steps([TRAIN], "cuda:0", batch, **settings) as ours:
             compared = ratio(plain, ours, 20)
             return compared, batch / min(seconds(ours) for _ in range(20))
 
@@ -190,7 +190,7 @@ def test_step_on_the_gpu(benchmark: Any):
 
 
 def test_start(benchmark: Any, dataset_dir: Path, tmp_path: Path):
-    config(dataset_dir, tmp_path, PLAIN)
+    config(dataset_dir, tmp_path, [TRAIN])
     stop = tmp_path / "stop.json"
     stop.write_text('{"+train#handlers": [{"_target_": "tests.benchmarks.first_step.FirstStep"}]}')
     flags = {

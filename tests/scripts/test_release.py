@@ -31,7 +31,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(folder: Path, **others: object) -> Path:
     """A run with the settings of the bundle."""
     config = bundled_config()
-    own = ("features", "image_size", "margin", "box_channel", "threshold", "norm", "test_time_augmentation")
+    own = ("features", "image_size", "margin", "box_channel", "threshold", "test_time_augmentation")
     settings = {name: config[name] for name in own}
     return write_small_run(folder / "run", **{**settings, **others})
 

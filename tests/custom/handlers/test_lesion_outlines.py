@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import PLAIN
+from conftest import TRAIN
 from monai.bundle import ConfigParser
 
 from custom.findings.overlay import PREDICTION_COLOUR, TRUTH_COLOUR
@@ -15,7 +15,7 @@ from custom.handlers import LesionOutlines
 @pytest.mark.parametrize("square", [True, False])
 def test_a_prediction_is_shown_where_the_lesion_is(dataset: Path, square: bool):
     parser = ConfigParser()
-    parser.read_config(PLAIN)
+    parser.read_config(TRAIN)
     parser.update({"dataset_dir": str(dataset), "cache_dir": None, "square": square})
     item = parser.get_parsed_content("validate#dataset")[0]
     entries, preprocessing = (parser.get_parsed_content(f"validate#{name}") for name in ("entries", "preprocessing"))

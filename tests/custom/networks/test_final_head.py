@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import PLAIN
+from conftest import TRAIN
 from monai.bundle import ConfigParser
 from monai.networks.nets import BasicUNetPlusPlus
 from torch.utils.flop_counter import FlopCounterMode
@@ -102,7 +102,7 @@ def test_heads_that_the_model_does_not_have():
 @pytest.mark.parametrize(("head", "expected"), [(4, [0.125, 0.25, 0.5, 1.0]), (2, [0.5, 1.0]), (1, [1.0])])
 def test_the_deepest_head_weighs_most(head: int, expected: list[float]):
     parser = ConfigParser()
-    parser.read_config(PLAIN)
+    parser.read_config(TRAIN)
     parser.update({"deep_supervision": True, "head": head, "features": [4, 4, 8, 8, 16, 4]})
     network, loss = parser.get_parsed_content("network_def"), parser.get_parsed_content("train#loss")
     logits, truth = network(torch.rand(2, 1, 32, 32)), torch.ones(2, 1, 32, 32)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import onnxruntime
 import pytest
 import torch
-from conftest import PLAIN, TRAIN
+from conftest import with_files
 from monai.bundle import ConfigParser
 from monai.networks import convert_to_torchscript
 
@@ -27,7 +27,7 @@ class NetworkTester:
 
     def config(self, **switches: Any) -> ConfigParser:
         parser = ConfigParser()
-        parser.read_config([*PLAIN, TRAIN.replace("train.json", self.override)] if self.override else PLAIN)
+        parser.read_config(with_files(*([self.override] if self.override else [])))
         parser.update(self.switches | switches)
         torch.manual_seed(0)
         return parser
@@ -110,7 +110,7 @@ class TestPrunedUNetPlusPlus(NetworkTester):
 
 
 class TestUNet(NetworkTester):
-    override = "network_unet.json"
+    override = "networks/unet"
     parameters = sum(ENCODER) + sum(NESTED[0]) + HEAD
 
 
@@ -120,13 +120,13 @@ RESNET_18 = 11_170_240
 
 
 class TestPSPNet(NetworkTester):
-    override = "network_pspnet.json"
+    override = "networks/pspnet"
     # Pyramid 512 * 128 + 128, and three times 512 * 128 + 2 * 128; head 9 * 1024 * 128 + 2 * 128 and 128 + 1.
     parameters = RESNET_18 + 65_664 + 3 * 65_792 + 1_179_904 + 129
 
 
 class TestLinkNet(NetworkTester):
-    override = "network_linknet.json"
+    override = "networks/linknet"
     # A decoder block from m to n channels has m q + 2 q + 9 q q + 2 q + q n + 2 n with q = m / 4: 246 784, 61 952,
     # 15 616 and 4 544. The head has 9 * 64 * 32 + 64, 9 * 32 * 32 + 64 and 4 * 32 + 1. The paper gives 11.5 million.
     parameters = RESNET_18 + 246_784 + 61_952 + 15_616 + 4_544 + 18_496 + 9_280 + 129

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from custom.errors import InputError
-from custom.runs.settings import CommandLine, check_settings
+from custom.runs.settings import CommandLine, check_values
 
 
 def test_the_command_line_is_read_as_fire_reads_it():
@@ -56,9 +56,9 @@ def test_an_args_file_that_cannot_be_read(tmp_path: Path, content: str | None):
 
 
 def test_good_settings_pass():
-    check_settings({"epochs": 3, "learning_rate": 1, "clahe": True, "image_size": [64, 32], "resume": ""})
+    check_values({"epochs": 3, "learning_rate": 1, "clahe": True, "image_size": [64, 32], "resume": ""})
 
 
 def test_a_setting_that_has_no_kind_is_refused():
     with pytest.raises(InputError, match="--unknown"):
-        check_settings({"unknown": 3})
+        check_values({"unknown": 3})

@@ -93,6 +93,6 @@ def write_small_run(folder: Path, **others: Any) -> Path:
     config = ConfigParser(json.loads(INFERENCE.read_text()))
     run = write_run(folder, **settings, network_def=config["network_def"])
     torch.manual_seed(0)
-    config.update({"deep_supervision": False, "head": 4, "norm": "instance", "box_channel": False, **settings})
+    config.update({"deep_supervision": False, "head": 4, "box_channel": False, **settings})
     torch.save(config.get_parsed_content("network_def").state_dict(), run / "model.pt")
     return run

@@ -21,7 +21,7 @@ from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask
 from custom.transforms import lesion_window, mask_box
 from scripts.report.sources import Run, Study, read_run, read_source
-from tests.conftest import PLAIN, write_png
+from tests.conftest import TRAIN, write_png
 
 # As `training.json` has them.
 SETTINGS: dict[str, Any] = {
@@ -49,7 +49,7 @@ def write_run(
     **settings: Any,
 ) -> Path:
     """A run folder with the evaluations `tests` of the first `lesions` of the test part of `dataset`."""
-    known = {"config_file": PLAIN, "dataset_dir": str(dataset), **SETTINGS, **settings}
+    known = {"config_file": TRAIN, "dataset_dir": str(dataset), **SETTINGS, **settings}
     folder.mkdir(parents=True)
     (folder / "training.json").write_text(json.dumps(known))
     for test in tests:
