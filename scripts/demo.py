@@ -47,7 +47,7 @@ def demo(
 
     draw = ["scripts", "phantoms", "--image_size", IMAGE_SIZE, "--layout"]
     bundle = ["monai.bundle", "run"]
-    configs = str([str(BUNDLE / "configs" / name) for name in ("train.json", "plain.json", "demo.json")])
+    configs = str([str(BUNDLE / "configs" / name) for name in ("train.json", "demo.json")])
     data = ["--dataset_dir", dataset, "--split", SPLIT, "--bundle_root", BUNDLE]
     training = ["--config_file", configs, *data, "--output_dir", runs, "--run_name", run.name]
     other = ["--dataset_dir", unseen, "--split", "test"]

@@ -19,7 +19,7 @@ from tests.benchmarks.chain import write_mammogram
 from tests.benchmarks.ratios import ROOT, in_process, note_row, ratio, seconds
 from tests.scripts.predict.phantom import write_small_run
 
-# Those of plain.json: what `write_small_run` makes small for tests.
+# Those of train.json: what `write_small_run` makes small for tests.
 FULL = {"features": [32, 64, 128, 256, 512, 32], "image_size": [224, 224]}
 ROUNDS = 5
 

@@ -42,9 +42,11 @@ def write_mammogram(file: Path, number: int = 1) -> list[int]:
 
 
 def preprocessing() -> Compose:
-    """The chain of `inference.json` with the values of `plain.json`, so at its full size."""
+    """The chain of `inference.json` with the values of `train.json`, so at its full size."""
     parser = ConfigParser()
-    parser.read_config([str(ROOT / "bundle" / "configs" / f"{name}.json") for name in ("inference", "plain")])
+    parser.read_config(str(ROOT / "bundle" / "configs" / "inference.json"))
+    train = ConfigParser.load_config_file(str(ROOT / "bundle" / "configs" / "train.json"))
+    parser.update({name: train[name] for name in ("margin", "box_channel", "image_size")})
     parser["bundle_root"] = str(ROOT / "bundle")
     return parser.get_parsed_content("preprocessing")
 

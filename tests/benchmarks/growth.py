@@ -22,7 +22,7 @@ from tests.benchmarks.ratios import ROOT, memory, seconds
 def main(table: str, folder: str) -> None:
     """Do all and tell."""
     parser = ConfigParser()
-    parser.read_config([str(ROOT / "bundle" / "configs" / f"{name}.json") for name in ("train", "plain")])
+    parser.read_config(str(ROOT / "bundle" / "configs" / "train.json"))
     parser.update({"dataset_dir": f"{folder}/data", "cache_dir": f"{folder}/cache", "num_workers": 0})
     with contextlib.redirect_stdout(sys.stderr):
         prepare = seconds(lambda: prepare_manifest(table, f"{folder}/data"))
