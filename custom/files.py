@@ -59,9 +59,12 @@ def _layout(value: Any, indent: int, before: int) -> str:
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, (dict, list, tuple)) or not value or (indent and before + len(line) < _LINE):
         return line
-    inner, pairs = indent + 4, value.items() if isinstance(value, dict) else (("", item) for item in value)
-    names = [(f"{json.dumps(name, ensure_ascii=False)}: " if name else "", item) for name, item in pairs]
-    lines = [f"{' ' * inner}{name}{_layout(item, inner, inner + len(name))}" for name, item in names]
+    inner = indent + 4
+    if isinstance(value, dict):
+        parts = [(f"{json.dumps(name, ensure_ascii=False)}: ", item) for name, item in value.items()]
+    else:
+        parts = [("", item) for item in value]
+    lines = [f"{' ' * inner}{name}{_layout(item, inner, inner + len(name))}" for name, item in parts]
     begin, end = "{}" if isinstance(value, dict) else "[]"
     return "\n".join([begin, ",\n".join(lines), " " * indent + end])
 

@@ -85,7 +85,9 @@ def test_properties(files: list[str], kind: str, dataset: Path, model: Path, tmp
     assert workflow.check_properties() == []
 
 
-@pytest.mark.parametrize("files", [[TRAIN, RELEASED], [INFERENCE], *([TRAIN, RELEASED, network] for network in NETWORKS)])
+@pytest.mark.parametrize(
+    "files", [[TRAIN, RELEASED], [INFERENCE], *([TRAIN, RELEASED, network] for network in NETWORKS)]
+)
 def test_network_takes_and_gives_what_the_metadata_says(files: list[str]):
     verify_net_in_out(net_id="network_def", meta_file=str(CONFIGS / "metadata.json"), config_file=files, device="cpu")
 

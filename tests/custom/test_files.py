@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from custom.errors import InputError
-from custom.files import write_if_changed, write_whole
+from custom.files import as_json, write_if_changed, write_whole
 
 
 def test_what_cannot_be_put_into_its_place_does_not_stay_beside_it(tmp_path: Path) -> None:
@@ -52,3 +55,28 @@ def test_of_many_who_write_one_file_each_writes_all_of_it(tmp_path: Path) -> Non
         list(pool.map(write, contents))
     assert set(seen) <= set(contents)
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda part: st.lists(part) | st.dictionaries(st.text(), part),
+)
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_json_reads_back_as_it_was(content: dict):
+    assert json.loads(as_json(content)) == content
+
+
+def test_what_fits_into_a_line_stands_on_one():
+    text = as_json({"a": [1, 2], "b": {"c": "x" * 60, "d": ["y" * 60]}, "": {}}).decode()
+    assert text.splitlines() == [
+        "{",
+        '    "a": [1, 2],',
+        '    "b": {',
+        f'        "c": "{"x" * 60}",',
+        f'        "d": ["{"y" * 60}"]',
+        "    },",
+        '    "": {}',
+        "}",
+    ]
