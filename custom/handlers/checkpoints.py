@@ -10,7 +10,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from custom.errors import InputError, reason
-from custom.locks import release
+from custom.files import release
 from custom.runs.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from custom.runs.folder import LAST, MODEL, read_last
 

@@ -10,7 +10,6 @@ import pytest
 
 from custom.data import Datalist, LesionDataset
 from custom.errors import InputError
-from custom.files import read_json
 
 LESION = {"lesion_id": "a_1", "image": "images/a.png", "label": "masks/a_1.png", "patient_id": "p"}
 
@@ -55,14 +54,6 @@ def test_a_value_of_another_kind(tmp_path: Path, changes: dict[str, Any]) -> Non
     datalist(tmp_path, **changes)
     with pytest.raises(InputError, match=rf"patient\.json: test\.0\.{next(iter(changes))}"):
         Datalist(tmp_path, "patient")
-
-
-@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff\xfe", b"[]", b'{"a": ' + b"9" * 5000 + b"}", b""])
-def test_json_that_is_none_of_ours(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "a.json"
-    file.write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.json: .*mend it"):
-        read_json(file, "mend it")
 
 
 @pytest.mark.promise("An expression in a datalist is not evaluated")
