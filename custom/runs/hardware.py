@@ -9,7 +9,7 @@ import platform
 import torch
 from torch import nn
 
-from custom.networks.instance_norm import group_instance_norms
+from custom.networks.blocks import group_instance_norms
 
 logger = logging.getLogger(__name__)
 
