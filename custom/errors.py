@@ -21,9 +21,9 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class InputError(Exception):
-    """A fault of the input, told in one line: the file, what was found, what was expected, what to do next.
+    """A fault of the input in one line: the file, what was found, what was expected, what to do next.
 
-    Names and values of a file stand in it as they are, but for what would break the line or steer a terminal.
+    Names and values of a file are in it as they are, except for what would break the line or steer a terminal.
     """
 
     def __init__(self, line: str = "") -> None:
@@ -43,15 +43,15 @@ class UnwritableError(InputError):
 
 
 def unwritable(place: object, error: OSError) -> UnwritableError:
-    """What is told of a file or folder that cannot be written."""
-    mend = "free space there, or name" if error.errno in _NO_ROOM else "name"
-    return UnwritableError(f"{place}: cannot be written ({error.strerror}); {mend} another folder")
+    """Return the error for a file or folder that cannot be written."""
+    fix = "free space there, or name" if error.errno in _NO_ROOM else "name"
+    return UnwritableError(f"{place}: cannot be written ({error.strerror}); {fix} another folder")
 
 
 def find_input_error(error: BaseException | None) -> InputError | None:
-    """The `InputError` behind `error`, however often MONAI, Ignite or a worker process wrapped it; else None.
+    """Return the `InputError` behind `error`, however often MONAI, Ignite or a worker process wrapped it; else None.
 
-    A full disk is one too, whoever met it.
+    A full disk is one too, whichever library met it.
     """
     while error is not None:
         if isinstance(error, InputError):
@@ -63,12 +63,12 @@ def find_input_error(error: BaseException | None) -> InputError | None:
 
 
 def message(error: InputError) -> str:
-    """The one line of `error`. A DataLoader worker hands its error over with the traceback in front of that line."""
+    """Return the one line of `error`, which a DataLoader worker hands over behind a traceback."""
     return str(error).strip().splitlines()[-1].removeprefix(f"{InputError.__module__}.{InputError.__qualname__}: ")
 
 
 def reason(error: Exception) -> str:
-    """Why a library could not read a file, in one line and without what it quotes.
+    """Return why a library could not read a file, in one line and without what it quotes.
 
     The quoted value may be a patient's name: a damaged DICOM header runs from one attribute into the next.
     """
@@ -77,7 +77,7 @@ def reason(error: Exception) -> str:
 
 
 def expectation(fault: str) -> str:
-    """What pydantic expected instead of a value, by its message."""
+    """Return what pydantic expected instead of a value, from its message."""
     fault = re.sub(r"^List should have (.*?) after validation.*", r"\1", fault.removeprefix("Input should be "))
     return f"{fault}, such as [1,2]" if fault == "a valid list" else fault
 
@@ -96,7 +96,7 @@ def report_input_errors(tell: Callable[[str], None] | None = None) -> None:
     from the root handlers, since the line says it all. Calling this again changes nothing else.
 
     Args:
-        tell: prints the line from now on; None to leave that as it is, which is plain at first.
+        tell: Function that prints the line from now on; None to leave that as it is, which is plain at first.
     """
     global _tell
     if tell is not None:

@@ -1,7 +1,8 @@
-"""Writing a file so that nobody ever meets half of it, and reading JSON that may be damaged or hostile."""
+"""Files that are never seen half written, folders that one process writes at a time, and JSON that may be hostile."""
 
 from __future__ import annotations
 
+import atexit
 import csv
 import errno
 import fcntl
@@ -13,38 +14,116 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import IO, Annotated, Any
 
 import cv2
 import numpy as np
 from annotated_types import Len
+from filelock import FileLock, Timeout
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
 from custom.errors import InputError, unwritable
-from custom.locks import lock
 
 # The longest line of a JSON file.
 _LINE = 120
+# The file in a folder that a process holds. It goes when the process releases the folder or ends; SIGKILL leaves it.
+LOCK = ".lock"
+_held: dict[Path, FileLock] = {}
 # Not through a symbolic link, which might lead out of the folder.
 _APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block into the `InputError` that `place` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(place, error) from error
+
+
+def hold(folder: Path, wait: bool = False) -> bool:
+    """Make `folder` and let no other process hold it until this one releases it or ends, however it ends.
+
+    On a file system without locks, or one that can only be read, nothing is guarded.
+
+    Args:
+        folder: Folder to make and to hold.
+        wait: Wait for another process that holds it, instead of refusing.
+
+    Returns:
+        Whether this process did not hold it before.
+
+    Raises:
+        InputError: Another process holds it, or it cannot be made.
+    """
+    place = folder.resolve()
+    if place in _held and _held[place].is_locked:  # A forked process has the entry, but not the lock.
+        return False
+    lock = FileLock(place / LOCK, blocking=wait, thread_local=False, fallback_to_soft=False)
+    while True:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+            _held[place] = lock
+        except Timeout:
+            raise InputError(
+                f"{folder}: another process is writing into it at this moment; wait until it ends, or name another one"
+            ) from None
+        except FileNotFoundError:  # The process before has removed the folder meanwhile.
+            continue
+        except OSError:
+            pass
+        return True
+
+
+def release(folder: Path) -> None:
+    """Let other processes hold `folder` again."""
+    lock = _held.pop(folder.resolve(), None)
+    if lock is not None and lock.is_locked:
+        with suppress(OSError):
+            os.unlink(lock.lock_file)  # before it is unlocked: FileLock does not take over a file without a name
+        lock.release()
+
+
+@atexit.register
+def _release_all() -> None:
+    for folder in list(_held):
+        release(folder)
+
+
+@contextmanager
+def held(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Hold `folder` during the block, see `hold`; one that this process holds already stays held after it."""
+    is_new = hold(folder, wait)
+    try:
+        yield
+    finally:
+        if is_new:
+            release(folder)
+
+
+def lock_open_file(file: IO) -> None:
+    """Wait until no other process has locked an open file. On a file system without locks nothing is guarded."""
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def write_if_changed(file: Path, content: bytes, before: Callable[[], None] | None = None) -> None:
     """Replace `file` by `content` in one step, unless it holds that already; makes its folder.
 
     Args:
-        file: to write.
-        content: of it.
-        before: called where it is going to change: takes away what holds for the earlier content only.
+        file: File to write.
+        content: Its new content.
+        before: Called if the file is going to change: takes away what holds for the earlier content only.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: The file cannot be written.
     """
-    try:
+    with writing(file):
         if file.is_file() and not file.is_symlink() and file.read_bytes() == content:
             return
-    except OSError as error:
-        raise unwritable(file, error) from error
     if before:
         before()
     write_whole(file, content)
@@ -76,56 +155,50 @@ def write_whole(file: Path, content: bytes | memoryview) -> None:
     that name is written over by the next. Of several processes that write the same file, one waits for the other.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: The file cannot be written.
     """
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(file) as unfinished:
-            unfinished.write(content)
-            unfinished.flush()
-            os.fsync(unfinished.fileno())
-    except OSError as error:
-        raise unwritable(file, error) from error
-
-
-@contextmanager
-def _beside(file: Path) -> Iterator[BinaryIO]:
     part = file.with_name(f".{file.name}.part")
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _open_alone(part) as unfinished:
+            try:
+                unfinished.truncate(0)
+                unfinished.write(content)
+                unfinished.flush()
+                os.fsync(unfinished.fileno())
+                part.replace(file)
+            except BaseException:
+                with suppress(OSError):
+                    part.unlink()
+                raise
+
+
+def _open_alone(part: Path) -> IO[bytes]:
+    # FileLock does not fit: it would take over a file that has moved into its place meanwhile.
     while True:
         unfinished = os.fdopen(os.open(part, _APPENDING, 0o666), "ab")
-        lock(unfinished.fileno(), fcntl.LOCK_EX)
+        lock_open_file(unfinished)
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(unfinished.fileno()), part.lstat()):
-                break
-        unfinished.close()  # The one before has put it into its place meanwhile.
-    with unfinished:
-        try:
-            unfinished.truncate(0)
-            yield unfinished
-            part.replace(file)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink()
-            raise
+                return unfinished
+        unfinished.close()  # The process before has put it into its place meanwhile.
 
 
 def remove(file: Path) -> None:
     """Remove a file that may not be there.
 
     Raises:
-        InputError: it cannot be removed.
+        InputError: It cannot be removed.
     """
-    try:
+    with writing(file):
         file.unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(file, error) from error
 
 
 def write_csv(file: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()) -> None:
     """Write `rows` as CSV in one step; the columns are those of the first row, `first` before the others.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: The file cannot be written.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, [*first, *(name for name in rows[0] if name not in first)], lineterminator="\n")
@@ -141,10 +214,10 @@ def write_mask(file: Path, mask: np.ndarray, before: Callable[[], None] | None =
 
 
 def read_bytes(file: Path) -> bytes:
-    """The content of a regular file: a pipe would keep its reader waiting, and a device may have no end.
+    """Return the content of a regular file: a pipe would keep its reader waiting, and a device may have no end.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: It cannot be read, or is no regular file.
     """
     if file.exists() and not (file.is_file() or file.is_dir()):
         raise OSError(errno.EINVAL, "no regular file")
@@ -160,14 +233,12 @@ def check_writable(folder: Path) -> None:
     """Make `folder`, and a file in it for a moment.
 
     Raises:
-        InputError: that cannot be done.
+        InputError: That cannot be done.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise unwritable(folder, error) from error
 
 
 def _one_name(text: str) -> str:
@@ -188,36 +259,34 @@ FileName = Annotated[str, Len(1, 200), AfterValidator(_one_name)]
 InnerPath = Annotated[str, Len(1, 1000), AfterValidator(_inside)]
 
 
-def read_json(file: Path, mend: str = "prepare the data set again", kind: Any = dict[str, Any]) -> Any:
-    """The content of a JSON file, as it stands there.
+def read_json(file: Path, fix: str = "prepare the data set again", kind: Any = dict[str, Any]) -> Any:
+    """Return the content of a JSON file, as it stands there.
 
     Args:
-        file: to read.
-        mend: what to do where it is damaged.
-        kind: what it must hold: a type that pydantic checks, without turning one kind of value into another.
+        file: File to read.
+        fix: What to do if it is damaged.
+        kind: Type of its content, which pydantic checks without turning one kind of value into another.
 
     Raises:
-        InputError: it is damaged, or holds something else.
+        InputError: It is damaged, or holds something else.
     """
     try:
         content = json.loads(read_bytes(file).decode())
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not a readable JSON file ({_why(error)}); {mend}") from error
-    check_json(content, file, mend, kind)
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{file}: not a readable JSON file ({why}); {fix}") from error
+    check_json(content, file, fix, kind)
     return content
 
 
-def check_json(content: object, file: Path, mend: str, kind: Any) -> None:
+def check_json(content: object, file: Path, fix: str, kind: Any) -> None:
     """Refuse the content of a JSON file that is of another kind; see `read_json`."""
     given = None if hasattr(kind, "__pydantic_config__") else ConfigDict(strict=True)
     try:
         TypeAdapter(kind, config=given).validate_python(content)
-    except (ValidationError, RecursionError) as error:
-        faults: list[Any] = list(error.errors(include_url=False)) if isinstance(error, ValidationError) else [{}]
-        where = ".".join(map(str, faults[0].get("loc", ()))) or "the file"
-        told = faults[0].get("msg", "is nested too deeply")
-        raise InputError(f"{file}: {where}: {told[0].lower()}{told[1:]}; {mend}") from error
-
-
-def _why(error: Exception) -> str:
-    return str(error.strerror) if isinstance(error, OSError) else str(error)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where, said = ".".join(map(str, fault["loc"])) or "the file", fault["msg"]
+        raise InputError(f"{file}: {where}: {said[0].lower()}{said[1:]}; {fix}") from error
+    except RecursionError as error:
+        raise InputError(f"{file}: the file: is nested too deeply; {fix}") from error

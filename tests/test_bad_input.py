@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,8 +15,7 @@ import pytest
 import torch
 from conftest import ROOT, SMALL, TRAIN, scalars, write_png
 
-from custom.data import Datalist
-from custom.errors import InputError, find_input_error, message, reason, report_input_errors
+from custom.errors import find_input_error, message
 
 NETWORK = TRAIN.replace("train.json", "networks/{}.json")
 
@@ -220,20 +218,6 @@ def test_a_training_that_diverges(train: Callable, as_program: Callable, dataset
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
-@pytest.mark.promise("A datalist with a patient in two parts is told")
-def test_a_patient_in_two_parts_is_told(own_dataset: Path, caplog: pytest.LogCaptureFixture):
-    file = own_dataset / "datalists" / "patient.json"
-    Datalist(own_dataset, "patient").part("test")
-    assert not caplog.records
-    content = json.loads(file.read_text())
-    content["test"][0]["patient_id"] = content["training"][0]["patient_id"]
-    file.write_text(json.dumps(content))
-    Datalist(own_dataset, "patient").part("test")
-    (record,) = caplog.records
-    count = len({entry["patient_id"] for entry in content["test"]})
-    assert f"1 of {count} patients in test are in training as well" in record.getMessage()
-
-
 def test_a_damaged_datalist(train: Callable, own_dataset: Path):
     (own_dataset / "datalists" / "patient.json").write_text("{")
     assert "patient.json: not a readable JSON file" in refused(train, own_dataset)
@@ -293,28 +277,3 @@ def test_the_program_ends_in_one_line_and_exit_code_2(own_dataset: Path, tmp_pat
     assert "Traceback" not in done.stdout + done.stderr
     assert [line for line in done.stderr.splitlines() if line.startswith("Error: ")] == [done.stderr.splitlines()[-1]]
     assert f"Error: {image}: cannot be decoded" in done.stderr
-
-
-def test_an_engine_does_not_echo_the_error(caplog: pytest.LogCaptureFixture):
-    report_input_errors()
-    handler = logging.root.handlers[0]
-    try:
-        raise RuntimeError("applying transform") from InputError("a.dcm: broken")
-    except RuntimeError:
-        assert not handler.filter(logging.makeLogRecord({"msg": "Engine run is terminating"}))
-    assert handler.filter(logging.makeLogRecord({"msg": "Engine run is terminating"}))
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("read 3 bytes of 4", "read 3 bytes of 4"),
-        ("all of them failed:\nthe last doesn't know it", "the last doesn't know it"),
-        ("Rows 'A^B\n' is invalid, it must be 0 or 1", "Rows ... is invalid, it must be 0 or 1"),
-        ("value \"it's A^B\" of b'Rows', bad", "value ... of ..., bad"),
-        ("invalid literal: b'A^B cut off", "invalid literal: ..."),
-        ("", "ValueError"),
-    ],
-)
-def test_the_reason_leaves_out_what_a_library_quotes(said: str, told: str):
-    assert reason(ValueError(said)) == told

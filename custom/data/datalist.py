@@ -72,7 +72,7 @@ class Datalist:
         self.file = _find(dataset_dir, split)
         self.folder = self.file.parent.parent.resolve()
         self.split = split
-        self.content = _read(self.file)
+        self.content: dict[str, Any] = read_json(self.file, kind=_Datalist)
 
     @property
     def name(self) -> str:
@@ -91,10 +91,10 @@ class Datalist:
         if part not in PARTS:
             raise InputError(f"--part: found {part!r}, expected one of {', '.join(PARTS)}")
         if not self.content.get(part):
-            reason = self.content.get("note", "the data set was prepared without it")
-            filled = [other for other in PARTS if self.content.get(other)]
+            note = self.content.get("note", "the data set was prepared without it")
+            filled = ", ".join(other for other in PARTS if self.content.get(other))
             raise InputError(
-                f"{self.file}: no lesions for {part} ({reason}); this datalist has {', '.join(filled) or 'none at all'}"
+                f"{self.file}: no lesions for {part} ({note}); this datalist has {filled or 'none at all'}"
             )
         patients = self._patients(part)
         shared = set() if part == "training" else patients & self._patients("training")
@@ -128,7 +128,7 @@ class Datalist:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Which data the datalist stands for, by name and by hash.
+        """The data by name and by hash.
 
         `name`, `split`, `source`, `manifest_sha256` of the table that the data set was prepared from, and
         `datalist_sha256`.
@@ -152,11 +152,6 @@ class Datalist:
         ]
 
 
-def _read(file: Path) -> dict[str, Any]:
-    content: dict[str, Any] = read_json(file, kind=_Datalist)
-    return content
-
-
 def _find(dataset_dir: str | Path, split: str) -> Path:
     if not str(dataset_dir):
         raise InputError("--dataset_dir is missing: give it on the command line, such as --dataset_dir DIR")
@@ -173,16 +168,16 @@ def _find(dataset_dir: str | Path, split: str) -> Path:
                 f"{folder}: no datalists found; expected a prepared data set: make one with `python -m scripts prepare`"
             )
         splits = ", ".join(other.stem for other in others)
-        notes = "; ".join(filter(None, (_read(other).get("note") for other in others)))
+        notes = "; ".join(filter(None, (read_json(other, kind=_Datalist).get("note") for other in others)))
         raise InputError(f"{file}: no such datalist; --split takes {splits} here{f' ({notes})' if notes else ''}")
     return file
 
 
 def lesion_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What training and evaluation load of each entry: image, mask and the lesion's name.
+    """Return what training and evaluation load of each entry: image, mask and the lesion's name.
 
     Raises:
-        InputError: an entry has no mask.
+        InputError: An entry has no mask.
     """
     for entry in entries:
         if "label" not in entry:
@@ -191,10 +186,10 @@ def lesion_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def boxed_items(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What inference loads of each entry: image, name and box `(x0, y0, x1, y1)`: the entry's own, else its mask's.
+    """Return what inference loads of each entry: image, name and box `(x0, y0, x1, y1)`, its own or else its mask's.
 
     Raises:
-        InputError: an entry has neither, or its mask is empty.
+        InputError: An entry has neither, or its mask is empty.
     """
     return [{"image": entry["image"], "lesion_id": entry["lesion_id"], "box": _box(entry)} for entry in entries]
 

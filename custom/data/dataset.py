@@ -37,15 +37,15 @@ class LesionDataset(PersistentDataset):
 
     A cached lesion is found again by its item, by the size and time of its files and by the transforms with their
     arguments, so that neither a mask that was prepared anew nor a changed switch is served stale. The random transforms
-    of a lesion draw from the seed, the epoch and the lesion's index alone: neither the number of workers nor an
+    of a lesion draw only from the seed, the epoch and the lesion's index: neither the number of workers nor an
     interruption changes them.
 
     Args:
-        data: items as `lesion_items` or `boxed_items` gives them.
-        transform: the chain, deterministic transforms first.
-        cache_dir: where the results of the deterministic transforms lie; None to keep nothing.
-        seed: of the random transforms.
-        track_meta: give MetaTensors, whose crop can be put back into the mammogram. Plain tensors are read, transformed
+        data: Items as `lesion_items` or `boxed_items` gives them.
+        transform: Chain of transforms, deterministic ones first.
+        cache_dir: Folder of the results of the deterministic transforms; None to keep nothing.
+        seed: Seed of the random transforms.
+        track_meta: Give MetaTensors, whose crop can be put back into the mammogram. Plain tensors are read, transformed
             and joined to batches several times as fast.
     """
 
@@ -73,7 +73,7 @@ class LesionDataset(PersistentDataset):
 
     @property
     def epoch(self) -> int:
-        """Of the training, from 1 on; workers see it change."""
+        """Epoch of the training, from 1 on; workers see it change."""
         return int(self._epoch)
 
     @epoch.setter
@@ -144,7 +144,7 @@ class _CacheOnly(Dataset):
 
 
 def parts_of(dataset: Dataset) -> list[LesionDataset]:
-    """The lesion datasets in `dataset`: itself, or those that a `ConcatDataset` joins."""
+    """Return the lesion datasets in `dataset`: itself, or those that a `ConcatDataset` joins."""
     datasets: Any = dataset.datasets if isinstance(dataset, ConcatDataset) else [dataset]
     return list(datasets)
 
@@ -152,14 +152,15 @@ def parts_of(dataset: Dataset) -> list[LesionDataset]:
 def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:
     """Check and cache every lesion before an epoch begins, with a progress bar.
 
-    So a file that cannot be used is told at once, not in the middle of a training. Several processes share the work.
+    A file that cannot be used is then reported at once, not in the middle of a training. Several processes share the
+    work.
 
     Args:
-        datasets: lesion datasets or `ConcatDataset`s of them.
-        num_workers: workers that read, of each process.
+        datasets: Lesion datasets or `ConcatDataset`s of them.
+        num_workers: Number of workers of each process that read.
 
     Raises:
-        InputError: what is wrong with the first file that cannot be used, or more processes than lesions.
+        InputError: A file cannot be used, or there are more processes than lesions.
     """
     rank, processes = idist.get_rank(), idist.get_world_size()
     for dataset in [part for joined in datasets for part in parts_of(joined)]:

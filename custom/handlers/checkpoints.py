@@ -11,7 +11,7 @@ from ignite.handlers import EMAHandler
 from torch import nn
 
 from custom.errors import InputError, reason
-from custom.locks import release
+from custom.files import release
 from custom.runs.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from custom.runs.folder import LAST, MODEL, read_last
 
@@ -24,12 +24,12 @@ class RunCheckpoints:
     about it is to be written before.
 
     Args:
-        run_dir: the run folder.
-        network: its bare state dict becomes `model.pt` whenever the evaluator's key metric has its best value so far.
-        optimizer: goes into `last.pt` beside network and trainer.
-        evaluator: validates in this training.
+        run_dir: Run folder.
+        network: Network whose bare state dict becomes `model.pt` whenever the key metric has its best value so far.
+        optimizer: Optimizer, which goes into `last.pt` beside network and trainer.
+        evaluator: Engine that validates in this training and has the key metric.
         averaging: Keeps a moving average of the network, which is saved in its place; None without one.
-        resume: whether the trainer goes on from the `last.pt` that is there.
+        resume: Go on from the `last.pt` that is there.
     """
 
     def __init__(
@@ -93,12 +93,12 @@ class RunCheckpoints:
 
 
 class LoadModel:
-    """Puts the weights of a model into the network when the engine starts; unlike MONAI's, tells in one line if not.
+    """Puts the weights of a model into the network when the engine starts; unlike MONAI's, says in one line if not.
 
     Args:
-        file: of the weights.
-        network: that takes them.
-        network_name: what the settings call it.
+        file: File of the weights.
+        network: Network that takes them.
+        network_name: Its name in the settings.
     """
 
     def __init__(self, file: str, network: nn.Module, network_name: str) -> None:

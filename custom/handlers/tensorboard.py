@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -16,7 +17,8 @@ from monai.transforms import AsDiscreted, Compose, Invertd, Transform
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import metadata
 from tensorboard.plugins.hparams.api_pb2 import Status
-from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from torch.utils.tensorboard import SummaryWriter
 
 from custom.findings.overlay import draw_in_frame, draw_outlines, scaled
@@ -35,12 +37,12 @@ class LesionOutlines:
     that it has there. The prediction is put back into the mammogram as an evaluation does it.
 
     Args:
-        writer: of the run.
-        entries: of the datalist's part that is validated.
-        preprocessing: the chain that made the crop; its inverse puts the prediction back.
-        threshold: of the probabilities.
-        epochs: to show the lesions of.
-        lesions: how many lesions to show.
+        writer: Writer of the run.
+        entries: Lesions of the datalist's part that is validated.
+        preprocessing: Chain that made the crop; its inverse puts the prediction back.
+        threshold: Probability from which a pixel counts as lesion.
+        epochs: Epochs whose lesions are shown.
+        lesions: Number of lesions to show.
     """
 
     def __init__(
@@ -70,18 +72,16 @@ class LesionOutlines:
         epoch = engine.state.epoch
         if epoch not in self.epochs:
             return
-        shown = (engine.state.iteration - 1) * engine.state.dataloader.batch_size
-        for item, result in list(zip(engine.state.batch, engine.state.output, strict=True))[
-            : max(self.lesions - shown, 0)
-        ]:
+        left = self.lesions - (engine.state.iteration - 1) * engine.state.dataloader.batch_size
+        for item, result in islice(zip(engine.state.batch, engine.state.output, strict=True), max(left, 0)):
             picture = self.draw(item, result)
             self.writer.add_image(f"outlines/{item['lesion_id']}", picture, epoch, dataformats="HWC")
 
     def draw(self, item: Mapping[str, Any], result: Mapping[str, Any]) -> np.ndarray:
-        """The picture of one lesion, RGB, rows first.
+        """Return the picture of one lesion, RGB, rows first.
 
         Args:
-            item: of the batch; names the lesion and its box.
+            item: Item of the batch, with the lesion's name and box.
             result: `image`, `label`, `pred` and `logits` of its crop, `(1, X, Y)`.
         """
         entry = self.entries[item["lesion_id"]]
@@ -115,8 +115,8 @@ class PrecisionRecallCurve:
     Each batch adds to the counts per threshold, so no pixels are kept; processes that share a validation add theirs.
 
     Args:
-        writer: of the run; None in a process that does not write.
-        epochs: to write the curve of.
+        writer: Writer of the run; None in a process that does not write.
+        epochs: Epochs whose curve is written.
     """
 
     def __init__(self, writer: SummaryWriter | None, epochs: Collection[int]) -> None:
@@ -153,17 +153,17 @@ class RunParameters:
     """Writes the settings that belong to the run, and after each validation its best one so far.
 
     They go into the run's own event file; `SummaryWriter.add_hparams` would make a run of its own of them, and has no
-    true and false. It would also say once for all runs which parameters there are; where nobody does, TensorBoard finds
-    out which of them differ between the runs and shows those first. The table's metrics are all scalars of the run.
+    true and false. It would also say for all runs which parameters there are; since nothing says so here, TensorBoard
+    shows those first that differ between the runs.
 
     The paths of a machine are no part of the row, and neither are the epochs: TensorBoard would keep the number with
-    which a resumed run began, and the scalars tell which epoch they are of. Attach it after the handlers that validate
-    and write scalars, and before the one that writes checkpoints: all events of an epoch are on disk when it is done.
+    which a resumed run began. Attach it after the handlers that validate and write scalars, and before the one that
+    writes checkpoints: all events of an epoch are on disk when it is done.
 
     Args:
-        writer: of the run.
-        settings: the values of the config's switches by name.
-        evaluator: validates in this training.
+        writer: Writer of the run.
+        settings: Values of the config's switches by name.
+        evaluator: Engine that validates in this training.
     """
 
     def __init__(self, writer: SummaryWriter, settings: dict[str, Any], evaluator: Engine) -> None:
@@ -177,15 +177,9 @@ class RunParameters:
         engine.add_event_handler(Events.COMPLETED, self.end)
 
     def start(self, engine: Engine) -> None:
-        start = SessionStartInfo(start_time_secs=time.time())
-        for name, value in own_settings(self.settings).items():
-            if isinstance(value, bool):
-                start.hparams[name].bool_value = value
-            elif isinstance(value, (int, float)):
-                start.hparams[name].number_value = value
-            else:
-                start.hparams[name].string_value = str(value)
-        self._write(metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start))
+        settings = own_settings(self.settings).items()
+        known = {name: value if isinstance(value, (bool, int, float)) else str(value) for name, value in settings}
+        self._write(hparams_pb(known, trial_id=""))  # runs of the same settings stay apart
 
     def write_best(self, engine: Engine) -> None:
         best = self.evaluator.state
@@ -195,22 +189,22 @@ class RunParameters:
 
     def end(self, engine: Engine) -> None:
         end = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=time.time())
-        self._write(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
+        about = metadata.create_summary_metadata(HParamsPluginData(session_end_info=end))
+        value = Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about, tensor=metadata.NULL_TENSOR)
+        self._write(Summary(value=[value]))
 
-    def _write(self, tag: str, content: HParamsPluginData) -> None:
-        about = metadata.create_summary_metadata(content)
-        record = Summary(value=[Summary.Value(tag=tag, metadata=about, tensor=metadata.NULL_TENSOR)])
+    def _write(self, record: Summary) -> None:
         self.writer._get_file_writer().add_summary(record)
         self.writer.flush()
 
 
 def shown_epochs(epochs: int, val_interval: int, interval: int = 5) -> frozenset[int]:
-    """The epochs with a validation of which pictures and curves are kept: about every fifth, the first and the last.
+    """Return the epochs whose pictures and curves are kept: the first, the last and about every fifth validated one.
 
     Args:
-        epochs: of the training.
-        val_interval: validates every this many epochs.
-        interval: of the epochs that are shown; where validations are farther apart, each is shown.
+        epochs: Number of epochs of the training.
+        val_interval: Epochs from one validation to the next.
+        interval: Epochs from one that is shown to the next; if validations are farther apart, each is shown.
     """
     validated = range(val_interval, epochs + 1, val_interval)
     return frozenset(epoch for epoch in validated if (epoch - 1) % interval < val_interval or epoch == validated[-1])

@@ -21,9 +21,9 @@ class SeedEpochs:
     A training that was interrupted after an epoch then goes on as if it had not been.
 
     Args:
-        seed: of the run.
-        data_loader: the training's, with a `DistributedSampler` (its order is a function of one number, also in
-            a single process) and lesion datasets behind it.
+        seed: Seed of the run.
+        data_loader: Data loader of the training, with a `DistributedSampler` (its order is a function of one number,
+            also in a single process) and lesion datasets behind it.
     """
 
     def __init__(self, seed: int, data_loader: DataLoader) -> None:
@@ -54,8 +54,8 @@ class WarmupCosine:
     of PyTorch, MONAI and Ignite do. Source of the cosine: Loshchilov and Hutter, "SGDR", 2017, arXiv 1608.03983.
 
     Args:
-        optimizer: whose rate it sets.
-        learning_rate: the highest.
+        optimizer: Optimizer whose rate it sets.
+        learning_rate: Highest rate.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
@@ -72,7 +72,7 @@ class WarmupCosine:
 
 
 def warmup_cosine(step: int, steps: int) -> float:
-    """The part of the highest rate that a step gets; `step` counts from 1 to `steps`."""
+    """Return the part of the highest rate that a step gets; `step` counts from 1 to `steps`."""
     warm_up = math.ceil(WARM_UP * steps)
     if step <= warm_up:
         return step / warm_up
@@ -85,10 +85,10 @@ class StopDivergence:
     Attach it before what validates and saves. What the run had after the epoch before stays as it is.
 
     Args:
-        run_dir: Folder of the run, for the message.
+        run_dir: Run folder, named in the message.
 
     Raises:
-        InputError: on a call, when the loss or a weight is not finite.
+        InputError: On a call, if the loss or a weight is not finite.
     """
 
     def __init__(self, run_dir: str) -> None:
@@ -119,11 +119,11 @@ class ShareBuffers:
     """Gives all processes the first one's buffers when a validation begins, so that they validate what is saved.
 
     `DistributedDataParallel` shares the running statistics of batch normalisation before a training step, so after the
-    last step of an epoch every process has its own. Within a validation it must not share them: the processes have
-    different numbers of batches, so their broadcasts would not match. So validate the network inside it.
+    last step of an epoch every process has its own. Validate the network inside it: the processes have different
+    numbers of batches, so that its broadcasts would not match.
 
     Args:
-        network: the one that is validated.
+        network: Network that is validated.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.networks.blocks import Convolution, UpSample
+from monai.networks.blocks import UpSample
 from torch import nn
 
-from custom.networks.padding import pad_to_multiple
-from custom.networks.resnet_encoder import ResNet18Encoder
+from custom.networks.blocks import ResNet18Encoder, convolution, pad_to_multiple
 
 
 class LinkNet(nn.Module):
@@ -17,9 +16,9 @@ class LinkNet(nn.Module):
     the decoder's.
 
     Args:
-        in_channels: of the image.
-        out_channels: of the logits.
-        features: of the encoder's four stages; ResNet-18 has 64, 128, 256 and 512.
+        in_channels: Channels of the image.
+        out_channels: Channels of the logits.
+        features: Channels of the encoder's four stages; ResNet-18 has 64, 128, 256 and 512.
     """
 
     def __init__(
@@ -34,8 +33,8 @@ class LinkNet(nn.Module):
         self.decoder_2 = _decoder_block(second, first, stride=2)
         self.decoder_1 = _decoder_block(first, first, stride=1)
         self.head = nn.Sequential(
-            _convolution(first, half, 3, stride=2, is_transposed=True),
-            _convolution(half, half, 3),
+            convolution(first, half, strides=2, is_transposed=True),
+            convolution(half, half),
             UpSample(2, half, out_channels, scale_factor=2, mode="deconv"),
         )
 
@@ -55,24 +54,7 @@ def _decoder_block(in_channels: int, out_channels: int, stride: int) -> nn.Seque
     """1x1 convolution to a quarter of the channels, 3x3 transposed convolution, 1x1 convolution."""
     quarter = max(in_channels // 4, 1)
     return nn.Sequential(
-        _convolution(in_channels, quarter, 1),
-        _convolution(quarter, quarter, 3, stride=stride, is_transposed=True),
-        _convolution(quarter, out_channels, 1),
-    )
-
-
-def _convolution(
-    in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, is_transposed: bool = False
-) -> nn.Module:
-    """A convolution, batch normalisation and ReLU."""
-    return Convolution(
-        2,
-        in_channels,
-        out_channels,
-        strides=stride,
-        kernel_size=kernel_size,
-        act="relu",
-        norm="batch",
-        bias=False,
-        is_transposed=is_transposed,
+        convolution(in_channels, quarter, kernel_size=1),
+        convolution(quarter, quarter, strides=stride, is_transposed=True),
+        convolution(quarter, out_channels, kernel_size=1),
     )

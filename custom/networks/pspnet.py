@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.networks.blocks import Convolution
 from torch import nn
 from torch.nn import functional
 
-from custom.networks.padding import pad_to_multiple
-from custom.networks.resnet_encoder import ResNet18Encoder
+from custom.networks.blocks import ResNet18Encoder, convolution, pad_to_multiple
 
 POOL_SIZES = (1, 2, 3, 6)
 
@@ -24,10 +22,10 @@ class PSPNet(nn.Module):
     paper), dropout, and a 1x1 convolution. The auxiliary loss of the paper, which a deeper encoder needs, is left out.
 
     Args:
-        in_channels: of the image.
-        out_channels: of the logits.
-        features: of the encoder's four stages; ResNet-18 has 64, 128, 256 and 512.
-        dropout: probability before the last convolution.
+        in_channels: Channels of the image.
+        out_channels: Channels of the logits.
+        features: Channels of the encoder's four stages; ResNet-18 has 64, 128, 256 and 512.
+        dropout: Probability of dropout before the last convolution.
     """
 
     def __init__(
@@ -43,7 +41,7 @@ class PSPNet(nn.Module):
         quarter = max(deep // 4, 1)
         self.pyramid = nn.ModuleList(PooledBranch(deep, quarter, size) for size in POOL_SIZES)
         self.head = nn.Sequential(
-            Convolution(2, deep + len(POOL_SIZES) * quarter, quarter, act="relu", norm="batch", bias=False),
+            convolution(deep + len(POOL_SIZES) * quarter, quarter),
             nn.Dropout2d(dropout),
             nn.Conv2d(quarter, out_channels, kernel_size=1),
         )
@@ -69,7 +67,7 @@ class PooledBranch(nn.Module):
         super().__init__()
         self.pool = nn.AdaptiveAvgPool2d(size)
         norm = "batch" if size > 1 else None
-        self.conv = Convolution(2, in_channels, out_channels, kernel_size=1, act="relu", norm=norm, bias=norm is None)
+        self.conv = convolution(in_channels, out_channels, kernel_size=1, norm=norm, bias=norm is None)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(B, C, H, W)` to `(B, out_channels, H, W)`."""

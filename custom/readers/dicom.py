@@ -14,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 from pydicom.encaps import generate_frames
 from pydicom.pixels.common import PhotometricInterpretation
@@ -26,9 +27,11 @@ from pydicom.uid import (
 )
 
 from custom.errors import InputError
-from custom.readers.limits import MOST_PIXELS, UNKNOWN_SPACING, Decoded, check_single_frame, check_size
+from custom.readers.decoded import MOST_PIXELS, Decoded, check_size
 from custom.readers.pictures import JPEG_SIGNATURE
 
+_JPEG = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes)
+_CODED = (*_JPEG, *JPEG2000TransferSyntaxes)
 _JPEG_END = b"\xff\xd9"
 _JPEG_2000_SIGNATURE = b"\xff\x4f\xff\x51"
 # SOF0 to SOF15 without the three that are something else, and SOF55 of JPEG-LS.
@@ -42,13 +45,13 @@ def decode_dicom(path: Path) -> Decoded:
     """Decode one file; bright is dense, and values are rescaled."""
     with quiet_pydicom():
         dataset = read_dicom(path, force=True)
-        _check_grey_frame(path, dataset)
+        _check_grey(path, dataset)
         # PS3.5 section 10.1: the default, which a file without file meta information has.
         syntax = dataset.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian).value
-        if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes) and _JPEG_END not in dataset.PixelData:
+        if syntax in _JPEG and _JPEG_END not in dataset.PixelData:
             raise ValueError("the JPEG stream has no end, and libjpeg would make up the missing rows")
-        check_size(path, (dataset.Columns, dataset.Rows))
-        if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes):
+        check_size(path, (dataset.Columns, dataset.Rows), int(dataset.get("NumberOfFrames") or 1))
+        if syntax in _CODED:
             for size in coded_sizes(next(generate_frames(dataset.PixelData, number_of_frames=1))):
                 check_size(path, size)
         values = dataset.pixel_array
@@ -57,17 +60,17 @@ def decode_dicom(path: Path) -> Decoded:
         slope, intercept = float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)
         if (slope, intercept) != (1, 0):
             values = values * slope + intercept
-        spacing_y, spacing_x = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing") or UNKNOWN_SPACING
-    return values.T, (spacing_x, spacing_y), None
+        spacing_y, spacing_x = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing") or (np.nan, np.nan)
+    return Decoded(values.T, (spacing_x, spacing_y))
 
 
 def read_dicom(file: PathLike | str, **options: Any) -> pydicom.Dataset:
-    """A DICOM file as `pydicom.dcmread` reads it with the `options`, but for what would take the memory or wait.
+    """Read a DICOM file by `pydicom.dcmread` with the `options`, unless it would fill the memory or keep one waiting.
 
     Raises:
-        InputError: deflated, and too large for a mammogram.
-        OSError: no regular file.
-        Exception: what a broken file makes pydicom raise, which is anything.
+        InputError: It is deflated and too large for a mammogram.
+        OSError: It is no regular file.
+        Exception: Anything, since a broken file makes pydicom raise anything.
     """
     if not Path(file).is_file():
         raise FileNotFoundError(errno.ENOENT, "no regular file")
@@ -99,7 +102,7 @@ def coded_sizes(frame: bytes) -> Iterator[tuple[int, int]]:
     """Columns and rows that a JPEG, JPEG-LS or JPEG 2000 frame claims: decoders take memory for these.
 
     Args:
-        frame: with or without the boxes of a JP2 file around a JPEG 2000 stream.
+        frame: The stream; a JPEG 2000 stream with or without the boxes of a JP2 file around it.
     """
     if frame.startswith(JPEG_SIGNATURE):
         for place in _jpeg_headers(frame):
@@ -126,7 +129,7 @@ def _jpeg_headers(stream: bytes) -> Iterator[int]:
         place += 1 if marker == 0xFF else 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
 
 
-def _check_grey_frame(path: Path, dataset: pydicom.Dataset) -> None:
+def _check_grey(path: Path, dataset: pydicom.Dataset) -> None:
     if not dataset.get("PixelData"):
         raise InputError(f"{path}: no pixel data, expected a DICOM image; if it is one, it is cut off: export it again")
     samples, photometric = dataset.get("SamplesPerPixel"), dataset.get("PhotometricInterpretation")
@@ -136,7 +139,6 @@ def _check_grey_frame(path: Path, dataset: pydicom.Dataset) -> None:
         colours = photometric if photometric in (None, *PhotometricInterpretation) else "unknown colours"
         found = f"{number} samples per pixel and {colours}"
         raise InputError(f"{path}: found {found}, expected grey: 1 and {' or '.join(_GREY)}; export a grey image")
-    check_single_frame(path, int(dataset.get("NumberOfFrames") or 1))
 
 
 @contextmanager

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import chain
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,17 +16,34 @@ from monai.data.utils import to_affine_nd
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 
 from custom.errors import InputError, reason
+from custom.readers.decoded import Decoded
 from custom.readers.dicom import decode_dicom
-from custom.readers.limits import Decoded, check_size
 from custom.readers.pictures import JPEG_SIGNATURE, PNG_SIGNATURE, decode_picture
-from custom.readers.volumes import Check, Volume, read_meta_image, read_nifti, read_nrrd
+from custom.readers.volumes import decode_meta_image, decode_nifti, decode_nrrd
 
 # `LoadImage` builds every reader of MONAI and warns that a decoder for GPUs is missing, which nothing here needs.
 warnings.filterwarnings("ignore", "NvImgCodec")
 logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
-_DICOM_SIGNATURE = b"DICM"
-_DICOM_SIGNATURE_OFFSET = 128
+
+class Kind(NamedTuple):
+    """A kind of file: its decoder, which may raise anything, and how it is known: by a signature, else by a suffix."""
+
+    decode: Callable[[Path], Decoded]
+    suffixes: tuple[str, ...]
+    signature: bytes = b""
+    offset: int = 0
+
+
+DICOM = Kind(decode_dicom, (".dcm",), b"DICM", 128)
+KINDS = (
+    DICOM,
+    Kind(decode_picture, (".png",), PNG_SIGNATURE),
+    Kind(decode_picture, (".jpg", ".jpeg"), JPEG_SIGNATURE),
+    Kind(decode_nifti, (".nii", ".nii.gz")),
+    Kind(decode_nrrd, (".nrrd",)),
+    Kind(decode_meta_image, (".mha", ".mhd")),
+)
 
 
 class MammogramReader(ImageReader):
@@ -54,14 +69,14 @@ class MammogramReader(ImageReader):
         """Decode one file.
 
         Args:
-            img: the path, or a sequence of one path.
+            img: Path of the file, or a sequence of one path.
 
         Returns:
             The float32 array `(X, Y)` and its metadata.
 
         Raises:
-            InputError: when there is not exactly one file, or it is missing, empty, truncated, corrupt, of an unknown
-                kind, in colour, of more than one frame or of too many pixels, or one of its pixels is no number.
+            InputError: There is not exactly one file, or it is missing, empty, truncated, corrupt, of an unknown kind,
+                in colour, of more than one frame or of too many pixels, or one of its pixels is no number.
         """
         files = ensure_tuple(img)
         if len(files) != 1:
@@ -70,12 +85,12 @@ class MammogramReader(ImageReader):
             )
         path = Path(files[0])
         try:
-            pixels, spacing, affine = _decode(path)
+            decoded = _decode(path)
             with np.errstate(over="ignore"):
-                plane = _in_order(_plane(path, pixels))
-            if not np.issubdtype(pixels.dtype, np.integer) and not np.isfinite(plane.sum(dtype=np.float64)):
+                plane = _in_order(_plane(path, decoded.pixels))
+            if not np.issubdtype(decoded.pixels.dtype, np.integer) and not np.isfinite(plane.sum(dtype=np.float64)):
                 raise InputError(f"{path}: found a pixel that is no finite number; export the image again")
-            return plane, _metadata(plane.shape, spacing, affine)
+            return plane, _metadata(plane.shape, decoded)
         except InputError:
             raise
         except Exception as error:  # A broken file makes the decoding libraries raise anything, even struct.error.
@@ -105,42 +120,50 @@ def _in_order(plane: np.ndarray) -> np.ndarray:
 
 
 def read_pixels(file: PathLike | str) -> np.ndarray:
-    """The float32 array `(X, Y)` of one file, as `MammogramReader` gives it; raises `InputError` as that does."""
+    """Return the float32 array `(X, Y)` of one file, as `MammogramReader` does; raises `InputError` as that does."""
     return MammogramReader().get_data(file)[0]
 
 
 def read_mask(file: PathLike | str) -> np.ndarray:
-    """The bool array `(X, Y)` of a mask of 0 and 255; raises `InputError` as `MammogramReader` does."""
+    """Return the bool array `(X, Y)` of a mask of 0 and 255; raises `InputError` as `MammogramReader` does."""
     return read_pixels(file) > 127
 
 
 def is_dicom(file: PathLike | str) -> bool:
-    """Whether a file that is there is taken for DICOM: by its content, else by its suffix."""
-    with Path(file).open("rb") as stream:
-        head = stream.read(_DICOM_SIGNATURE_OFFSET + len(_DICOM_SIGNATURE))
-    other = head.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
-    return head.startswith(_DICOM_SIGNATURE, _DICOM_SIGNATURE_OFFSET) or (not other and _named(file, ".dcm"))
+    """Return whether a file that is there is taken for DICOM: by its content, else by its suffix."""
+    return _kind(Path(file)) is DICOM
 
 
 def is_image(file: PathLike | str) -> bool:
-    """Whether a file that is there looks like one that `MammogramReader` reads."""
-    return any(_named(file, *suffixes) for suffixes in _SUFFIXES.values()) or is_dicom(file)
+    """Return whether a file that is there looks like one that `MammogramReader` reads."""
+    return bool(_suffix(file)) or is_dicom(file)
 
 
 def bare_name(file: PathLike | str) -> str:
-    """The file's name without the suffix of a kind that `MammogramReader` reads; a UID keeps its last number."""
+    """Return the file's name without the suffix of a kind that is read; a UID keeps its last number."""
     name = Path(file).name
-    suffixes = filter(name.lower().endswith, chain.from_iterable(_SUFFIXES.values()))
-    return name[: len(name) - max(map(len, suffixes), default=0)] or name
+    return name[: len(name) - len(_suffix(file))] or name
 
 
-def _named(file: PathLike | str, *suffixes: str) -> bool:
-    return Path(file).name.lower().endswith(suffixes)
+def _suffix(file: PathLike | str) -> str:
+    """The longest suffix of a kind that the file's name has, or nothing."""
+    name = Path(file).name.lower()
+    return max(filter(name.endswith, (suffix for kind in KINDS for suffix in kind.suffixes)), key=len, default="")
 
 
-def _metadata(shape: tuple[int, ...], spacing: Sequence[float], affine: np.ndarray | None) -> dict[str, Any]:
-    pixel_spacing = np.array([step if 0 < step < np.inf else np.nan for step in map(float, spacing)])
-    affine = to_affine_nd(3, np.diag([*np.nan_to_num(pixel_spacing, nan=1.0), 1.0]) if affine is None else affine)
+def _kind(path: Path) -> Kind | None:
+    with path.open("rb") as file:
+        head = file.read(1 << 8)
+    for kind in KINDS:
+        if kind.signature and head.startswith(kind.signature, kind.offset):
+            return kind
+    return next((kind for kind in KINDS if _suffix(path) in kind.suffixes), None)
+
+
+def _metadata(shape: tuple[int, ...], decoded: Decoded) -> dict[str, Any]:
+    pixel_spacing = np.array([step if 0 < step < np.inf else np.nan for step in map(float, decoded.spacing)])
+    flat = np.diag([*np.nan_to_num(pixel_spacing, nan=1.0), 1.0])
+    affine = to_affine_nd(3, flat if decoded.affine is None else decoded.affine)
     return {
         MetaKeys.AFFINE: affine,
         MetaKeys.ORIGINAL_AFFINE: affine.copy(),
@@ -157,29 +180,10 @@ def _decode(path: Path) -> Decoded:
     if not path.is_file():
         # Nor is anything waited for that a pipe or a device may give.
         raise InputError(f"{path}: no such file, expected an image; check the path")
-    with path.open("rb") as file:
-        head = file.read(_DICOM_SIGNATURE_OFFSET + len(_DICOM_SIGNATURE))
-    if not head:
+    if not path.stat().st_size:
         raise InputError(f"{path}: the file is empty, expected an image; fetch or export it again")
-    if head.startswith(_DICOM_SIGNATURE, _DICOM_SIGNATURE_OFFSET):
-        return decode_dicom(path)
-    if head.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
-        return decode_picture(path)
-    for decode, suffixes in _SUFFIXES.items():
-        if path.name.lower().endswith(suffixes):
-            return decode(path)
-    supported = ", ".join(chain.from_iterable(_SUFFIXES.values()))
-    raise InputError(f"{path}: unknown file type, expected one of {supported}; convert the file to one of them")
-
-
-def _checked(read: Callable[[Path, Check], Volume]) -> Callable[[Path], Decoded]:
-    return lambda path: read(path, partial(check_size, path))
-
-
-_SUFFIXES: dict[Callable[[Path], Decoded], tuple[str, ...]] = {
-    decode_dicom: (".dcm",),
-    decode_picture: (".png", ".jpg", ".jpeg"),
-    _checked(read_nifti): (".nii", ".nii.gz"),
-    _checked(read_nrrd): (".nrrd",),
-    _checked(read_meta_image): (".mha", ".mhd"),
-}
+    kind = _kind(path)
+    if kind is None:
+        supported = ", ".join(suffix for kind in KINDS for suffix in kind.suffixes)
+        raise InputError(f"{path}: unknown file type, expected one of {supported}; convert the file to one of them")
+    return kind.decode(path)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from custom.errors import InputError
-from custom.readers.limits import MOST_PIXELS, UNKNOWN_SPACING, Decoded, check_single_frame, check_size
+from custom.readers.decoded import MOST_PIXELS, Decoded, check_size
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -25,14 +25,13 @@ def decode_picture(path: Path) -> Decoded:
     with _opened(path) as image:
         if image.mode not in _GREY_MODES:
             raise InputError(f"{path}: found a {image.mode} image, expected grey; convert it to 8 or 16 bit grey")
-        check_single_frame(path, getattr(image, "n_frames", 1))
-        check_size(path, image.size)
-        return np.asarray(image).T, UNKNOWN_SPACING, None
+        check_size(path, image.size, getattr(image, "n_frames", 1))
+        return Decoded(np.asarray(image).T)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """The image, whose header alone has been read."""
+    """The image, of which only the header has been read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `check_size` decides.
         try:

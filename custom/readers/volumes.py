@@ -1,7 +1,7 @@
 """NIfTI, NRRD and MetaImage files.
 
-The last two are read without ITK, whose C++ hangs or ends the program on damaged ones, and prints on others. Of both
-that is read which ITK, 3D Slicer and ITK-SNAP write. The header is checked before any memory is taken.
+The last two are read without ITK, whose C++ hangs or ends the program on damaged ones, and prints on others. They are
+read as ITK, 3D Slicer and ITK-SNAP write them. The header is checked before any memory is taken.
 Formats: https://teem.sourceforge.net/nrrd/format.html and https://itk.org/Wiki/ITK/MetaIO/Documentation.
 """
 
@@ -13,7 +13,6 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import nibabel
 import numpy as np
@@ -21,12 +20,7 @@ from monai.data import NibabelReader
 from monai.utils import MetaKeys
 
 from custom.errors import InputError
-
-# Pixels `(X, Y, ...)`, spacing `(sx, sy)` in millimetres, NaN where the file does not say, and the affine to RAS.
-Volume = tuple[np.ndarray, Sequence[float], np.ndarray]
-Number = TypeVar("Number", int, float)
-# Refuses the lengths of the axes, if they are too large.
-Check = Callable[[Sequence[int]], None]
+from custom.readers.decoded import Decoded, check_size
 
 _MOST_HEADER = 1 << 16
 _NRRD_TYPES = {
@@ -43,13 +37,12 @@ _META_TYPES = {
     **{"MET_LONG": "i4", "MET_ULONG": "u4", "MET_FLOAT": "f4", "MET_DOUBLE": "f8"},
 }
 # What ITK calls left and posterior, MONAI calls right and anterior with the sign changed.
+_LPS = (-1, -1, 1)
 _TO_RAS = {
-    "left-posterior-superior": (-1, -1, 1),
-    "right-anterior-superior": (1, 1, 1),
-    "left-anterior-superior": (-1, 1, 1),
+    **dict.fromkeys(("left-posterior-superior", "lps"), _LPS),
+    **dict.fromkeys(("right-anterior-superior", "ras"), (1, 1, 1)),
+    **dict.fromkeys(("left-anterior-superior", "las"), (-1, 1, 1)),
 }
-_SPACES = {"lps": "left-posterior-superior", "ras": "right-anterior-superior", "las": "left-anterior-superior"}
-
 
 # A header may be followed by extensions, of which none in use is as long.
 _MOST_NIFTI_HEADER = 1 << 24
@@ -58,33 +51,23 @@ _NIFTI_HEADER = 348
 _NIFTI_UNITS = {1: 1e3, 3: 1e-3}
 
 
-def read_nifti(file: Path, check: Check) -> Volume:
-    """Read a NIfTI file, plain or in gzip.
-
-    Raises:
-        InputError: of `check`.
-        ValueError: damaged.
-    """
-    with gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb") as stream:
+def decode_nifti(path: Path) -> Decoded:
+    """Decode a NIfTI file, plain or in gzip."""
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
         head = stream.read(_NIFTI_HEADER)
     first = nibabel.Nifti1Header(head, check=False)
     if not float(first["vox_offset"]) < _MOST_NIFTI_HEADER:
         raise ValueError("the header is longer than any")
-    check(first.get_data_shape())
+    check_size(path, first.get_data_shape())
     reader = NibabelReader()
-    pixels, header = reader.get_data(reader.read(file))
+    pixels, header = reader.get_data(reader.read(path))
     unit = _NIFTI_UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
-    return pixels, header["pixdim"][1:3] * unit, np.diag([unit, unit, unit, 1.0]) @ header[MetaKeys.AFFINE]
+    return Decoded(pixels, header["pixdim"][1:3] * unit, np.diag([unit, unit, unit, 1.0]) @ header[MetaKeys.AFFINE])
 
 
-def read_nrrd(file: Path, check: Check) -> Volume:
-    """Read an NRRD file that holds its own pixels, raw or in gzip.
-
-    Raises:
-        InputError: of `check`, or the pixels lie in another file.
-        ValueError: damaged, or of an encoding that is not read; of other kinds where a value makes no sense.
-    """
-    with file.open("rb") as stream:
+def decode_nrrd(path: Path) -> Decoded:
+    """Decode an NRRD file that holds its own pixels, raw or in gzip."""
+    with path.open("rb") as stream:
         head = stream.read(_MOST_HEADER)
         if re.match(rb"NRRD000[1-5]\r?\n", head) is None:
             raise ValueError("no NRRD header")
@@ -94,13 +77,13 @@ def read_nrrd(file: Path, check: Check) -> Volume:
         stream.seek(end.end())
         fields = _fields(head[: end.start()], ":")
         if {"data file", "datafile"} & fields.keys():
-            raise InputError(f"{file}: its pixels lie in another file, expected them in this one; save it as one file")
+            raise InputError(f"{path}: its pixels lie in another file, expected them in this one; save it as one file")
         if any(int(fields.get(name, "0")) for name in ("line skip", "lineskip", "byte skip", "byteskip")):
             raise ValueError("pixels that do not follow the header")
-        shape = _numbers(fields["sizes"], int)
+        shape = [int(size) for size in fields["sizes"].split()]
         if len(shape) != int(fields["dimension"]):
             raise ValueError("as many sizes as axes expected")
-        check(shape)
+        check_size(path, shape)
         code = np.dtype(_NRRD_TYPES[fields["type"].lower()])
         if code.itemsize > 1:
             code = np.dtype({"little": "<", "big": ">"}[fields["endian"].lower()] + code.str[1:])
@@ -109,40 +92,27 @@ def read_nrrd(file: Path, check: Check) -> Volume:
             raise ValueError("an encoding other than raw and gzip")
         data = _exactly(stream.read, math.prod(shape) * code.itemsize, None if encoding == "raw" else 31)
     pixels = np.frombuffer(data, code).reshape(shape, order="F")
-    return pixels, *_nrrd_place(fields, len(shape))
+    if "space directions" not in fields:
+        return _placed(pixels, _floats(fields["spacings"]) if "spacings" in fields else [math.nan] * len(shape))
+    found = re.findall(r"none|\(([^)]*)\)", fields["space directions"])
+    directions = [_floats(vector.replace(",", " ")) for vector in found if vector]
+    origin = _floats(re.sub(r"[(),]", " ", fields.get("space origin", "0 " * len(directions[0]))))
+    affine = _affine(np.array(directions).T, origin, _TO_RAS.get(fields.get("space", "").lower(), _LPS))
+    return Decoded(pixels, (float(np.linalg.norm(directions[0])), float(np.linalg.norm(directions[1]))), affine)
 
 
-def _nrrd_place(fields: dict[str, str], axes: int) -> tuple[tuple[float, float], np.ndarray]:
-    if "space directions" in fields:
-        found = re.findall(r"none|\(([^)]*)\)", fields["space directions"])
-        directions = [_numbers(vector.replace(",", " "), float) for vector in found if vector]
-        space = fields.get("space", "").lower()
-        signs = _TO_RAS.get(_SPACES.get(space, space), _TO_RAS["left-posterior-superior"])
-        origin = _numbers(re.sub(r"[(),]", " ", fields.get("space origin", "0 " * len(directions[0]))), float)
-        affine = _affine(np.array(directions).T, origin, signs)
-        return (float(np.linalg.norm(directions[0])), float(np.linalg.norm(directions[1]))), affine
-    steps = _numbers(fields["spacings"], float) if "spacings" in fields else [math.nan] * axes
-    known = [step if math.isfinite(step) else 1.0 for step in steps]
-    return (steps[0], steps[1]), _affine(np.diag(known), [0.0] * axes, _TO_RAS["left-posterior-superior"])
-
-
-def read_meta_image(file: Path, check: Check) -> Volume:
-    """Read a MetaImage, whose pixels lie in the file itself or in one file beside it.
-
-    Raises:
-        InputError: of `check`, or the pixels lie in another folder.
-        ValueError: damaged, or of a kind that is not read; of other kinds where a value makes no sense.
-    """
-    with file.open("rb") as stream:
+def decode_meta_image(path: Path) -> Decoded:
+    """Decode a MetaImage, whose pixels lie in the file itself or in one file beside it."""
+    with path.open("rb") as stream:
         head = stream.read(_MOST_HEADER)
         end = re.search(rb"(?:^|\n)ElementDataFile *= *([^\r\n]*?) *(?:\r?\n|$)", head)
         if end is None:
             raise ValueError("no header with an ElementDataFile")
         fields = _fields(head[: end.end()], "=")
-        shape = _numbers(fields["dimsize"], int)
+        shape = [int(size) for size in fields["dimsize"].split()]
         if len(shape) != int(fields["ndims"]) or int(fields.get("elementnumberofchannels", "1")) != 1:
             raise ValueError("as many sizes as axes and one channel expected")
-        check(shape)
+        check_size(path, shape)
         if not _is_true(fields.get("binarydata", "true")):
             raise ValueError("pixels as text")
         order = fields.get("binarydatabyteordermsb", fields.get("elementbyteordermsb", "false"))
@@ -154,22 +124,23 @@ def read_meta_image(file: Path, check: Check) -> Volume:
             stream.seek(end.end())
             data = _exactly(stream.read, length, packed)
         else:
-            data = _from_beside(file, name, int(fields.get("headersize", "0")), length, packed)
+            data = _from_beside(path, name, int(fields.get("headersize", "0")), length, packed)
     pixels = np.frombuffer(data, code).reshape(shape, order="F")
     steps = fields.get("elementspacing") or fields.get("elementsize")
-    spacing = _numbers(steps, float) if steps else [math.nan] * len(shape)
-    known = [step if math.isfinite(step) else 1.0 for step in spacing]
     turn = next((fields[name] for name in ("transformmatrix", "rotation", "orientation") if name in fields), None)
-    directions = np.eye(len(shape)) if turn is None else np.reshape(_numbers(turn, float), (len(shape), -1)).T
     origin = next((fields[name] for name in ("offset", "position", "origin") if name in fields), "0 " * len(shape))
-    affine = _affine(directions * known, _numbers(origin, float), _TO_RAS["left-posterior-superior"])
-    return pixels, (spacing[0], spacing[1]), affine
+    return _placed(
+        pixels,
+        _floats(steps) if steps else [math.nan] * len(shape),
+        np.eye(len(shape)) if turn is None else np.reshape(_floats(turn), (len(shape), -1)).T,
+        _floats(origin),
+    )
 
 
-def _from_beside(file: Path, name: str, skipped: int, length: int, packed: int | None) -> bytes:
-    other = file.with_name(Path(name).name or "unnamed")
-    if name != other.name or not other.resolve().is_relative_to(file.parent.resolve()):
-        raise InputError(f"{file}: its pixels lie in another folder, expected them beside it; save it as one .mha file")
+def _from_beside(path: Path, name: str, skipped: int, length: int, packed: int | None) -> bytes:
+    other = path.with_name(Path(name).name or "unnamed")
+    if name != other.name or not other.resolve().is_relative_to(path.parent.resolve()):
+        raise InputError(f"{path}: its pixels lie in another folder, expected them beside it; save it as one .mha file")
     if not other.is_file():
         raise ValueError("the file of its pixels is not there")
     with other.open("rb") as stream:
@@ -180,7 +151,7 @@ def _from_beside(file: Path, name: str, skipped: int, length: int, packed: int |
 
 
 def _exactly(read: Callable[[int], bytes], length: int, packed: int | None) -> bytes:
-    """So many bytes and no more, inflated where `packed` is zlib's number of the format."""
+    """Return `length` bytes, which must be all there are, inflated where `packed` is zlib's number of the format."""
     if packed is None:
         data = read(length + 1)
     else:
@@ -202,8 +173,17 @@ def _exactly(read: Callable[[int], bytes], length: int, packed: int | None) -> b
     return data
 
 
+def _placed(
+    pixels: np.ndarray, steps: Sequence[float], directions: np.ndarray | None = None, origin: Sequence[float] = ()
+) -> Decoded:
+    """Pixels with the steps along their axes, NaN where unknown, the axes' directions in columns, and their origin."""
+    known = np.where(np.isfinite(steps), steps, 1.0)
+    axes = np.eye(pixels.ndim) if directions is None else directions
+    return Decoded(pixels, (steps[0], steps[1]), _affine(axes * known, origin or [0.0] * pixels.ndim, _LPS))
+
+
 def _affine(directions: np.ndarray, origin: Sequence[float], signs: Sequence[int]) -> np.ndarray:
-    """The affine `(4, 4)` of up to three axes; a picture of two lies flat."""
+    """Return the affine `(4, 4)` to RAS of up to three axes; a picture of two lies flat."""
     axes = min(3, directions.shape[1])
     affine = np.eye(4)
     rows = min(3, directions.shape[0])
@@ -219,8 +199,8 @@ def _fields(head: bytes, mark: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, found, value in lines if found and not value.startswith("=")}
 
 
-def _numbers(text: str, kind: Callable[[str], Number]) -> list[Number]:
-    return [kind(part) for part in text.split()]
+def _floats(text: str) -> list[float]:
+    return [float(part) for part in text.split()]
 
 
 def _is_true(text: str) -> bool:

@@ -15,10 +15,10 @@ from custom.files import write_whole
 
 
 def read_checkpoint(file: Path, device: str | torch.device = "cpu") -> Any:
-    """What a training has saved in `file`.
+    """Return what a training has saved in `file`.
 
     Raises:
-        InputError: it is no readable checkpoint.
+        InputError: It is no readable checkpoint.
     """
     try:
         # Stored as they are, the parts are no longer than the file: nothing small can inflate to fill the memory.
@@ -36,7 +36,7 @@ def write_checkpoint(file: Path, state: object) -> None:
     """Replace `file` by `state` in one step.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: The file cannot be written.
     """
     content = io.BytesIO()
     torch.save(state, content)
@@ -44,10 +44,10 @@ def write_checkpoint(file: Path, state: object) -> None:
 
 
 def load_weights(network: nn.Module, weights: object, file: Path, name: str) -> None:
-    """Put the `weights` that stood in `file` into the network that its settings call `name`.
+    """Put the `weights` that were read from `file` into the network that its settings call `name`.
 
     Raises:
-        InputError: they are those of another network, or of other heads.
+        InputError: They are those of another network, or of other heads.
     """
     try:
         network.load_state_dict(weights)  # type: ignore[arg-type]

@@ -15,8 +15,7 @@ from pydantic import ConfigDict, NonNegativeInt, PositiveInt
 from typing_extensions import TypedDict
 
 from custom.errors import InputError, reason
-from custom.files import as_json, check_json, read_json, write_if_changed
-from custom.locks import hold
+from custom.files import LOCK, as_json, check_json, hold, read_json, write_if_changed
 from custom.runs.checkpoints import read_checkpoint
 from custom.runs.processes import once
 from custom.runs.settings import CommandLine
@@ -24,7 +23,7 @@ from custom.runs.settings import CommandLine
 MODEL = "model.pt"
 LAST = "last.pt"
 # What a training writes before its first checkpoint.
-_OF_A_BEGINNING = ("training.json", "evaluating.json", "inference.json", "events.out.tfevents.*", ".*.part")
+_OF_A_BEGINNING = ("training.json", "evaluating.json", "inference.json", "events.out.tfevents.*", ".*.part", LOCK)
 
 _PATHS = {"dataset_dir", "output_dir", "cache_dir"}
 # A resumed training may change these; everything else belongs to the run.
@@ -244,7 +243,8 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     if _has_results(folder):  # since `run_folder` looked
         raise InputError(f"{folder}: another process has trained in it meanwhile; choose another --run_name")
     for file in folder.iterdir():
-        file.unlink()
+        if file.name != LOCK:
+            file.unlink()
 
     configs = Path(bundle_root, "configs").resolve()
     command = CommandLine.of_this_process()

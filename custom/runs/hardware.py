@@ -1,4 +1,4 @@
-"""What this machine computes fast: the defaults of the settings of speed, and what puts them into effect."""
+"""The settings of speed: their defaults on this machine, and what puts them into effect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import platform
 import torch
 from torch import nn
 
-from custom.networks.instance_norm import group_instance_norms
+from custom.networks.blocks import group_instance_norms
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether a network computes faster in bfloat16 than in float32: on GPUs since Ampere, on CPUs with AMX.
+    """Return whether a network computes faster in bfloat16 than in float32: on GPUs since Ampere, on CPUs with AMX.
 
     The bfloat16 products of AVX-512 alone (avx512_bf16) are no gain: they reach half the rate of float32.
     """
@@ -28,7 +28,7 @@ def has_fast_bfloat16() -> bool:
 
 
 def compiles_fast() -> bool:
-    """Whether `torch.compile` pays: on GPUs since Volta. On a CPU it takes a minute and saves less than 10 %."""
+    """Return whether `torch.compile` pays: on GPUs since Volta. On a CPU it takes a minute and saves less than 10 %."""
     return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (7, 0)
 
 
@@ -40,11 +40,11 @@ def use_hardware(
     Call it after `set_determinism`: cuDNN then looks for the fastest among its deterministic algorithms.
 
     Args:
-        device: that the network is on.
-        threads: of the CPU's operations.
-        amp: compute in bfloat16.
-        channels_last: keep the channels of a pixel side by side.
-        compile: compile the network.
+        device: Device of the network.
+        threads: Number of threads of an operation on the CPU.
+        amp: Compute in bfloat16.
+        channels_last: Keep the channels of a pixel side by side.
+        compile: Compile the network.
     """
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = True
@@ -57,13 +57,13 @@ def use_hardware(
 
 
 def place(network: nn.Module, device: torch.device, channels_last: bool = False, compile: bool = False) -> nn.Module:
-    """`network` itself on `device`, with faster parts; its state dict keeps its names, also where it is compiled.
+    """Return `network` itself on `device`, with faster parts; its state dict keeps its names, also if it is compiled.
 
     Args:
-        network: to place.
-        device: where it computes.
-        channels_last: keep the weights, and so all that is computed with them, with the channels side by side.
-        compile: compile the network when it is first called.
+        network: Network to place.
+        device: Device that it computes on.
+        channels_last: Keep the weights, and so all that is computed with them, with the channels side by side.
+        compile: Compile the network when it is first called.
     """
     group_instance_norms(network)
     network.to(device)

@@ -1,7 +1,8 @@
 """The processes of one training that `torchrun` started, and what they agree on outside of the training itself.
 
-They agree through the store of `torchrun`, not by collectives: no time limit applies while one process works for an
-hour, and a process that waits there is not disturbed when another ends with an error.
+They agree through the store of `torchrun` and not by collectives. A collective has a time limit, which is to find a
+training that hangs, while one process may prepare lesions for hours; and those that wait in it end with a traceback of
+their own when another ends with an error.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import ParamSpec, TypeVar
 import ignite.distributed as idist
 import torch
 from torch.distributed import PrefixStore, Store
+from torch.distributed.elastic.utils.store import barrier
 from torch.distributed.rendezvous import rendezvous
 
 from custom.errors import InputError, report_input_errors
@@ -28,7 +30,7 @@ T = TypeVar("T")
 
 _LONG = timedelta(days=7)
 _store: Store | None = None
-_steps = count()
+_steps = map("step_{}".format, count())
 
 
 def start_processes() -> None:
@@ -37,7 +39,7 @@ def start_processes() -> None:
     All but the first write only warnings and errors to the log. An input error is told by one of them alone.
 
     Raises:
-        InputError: not started by `torchrun`, or more processes than GPUs.
+        InputError: Not started by `torchrun`, or more processes than GPUs.
     """
     global _store
     report_input_errors(_tell_once)
@@ -59,21 +61,20 @@ def start_processes() -> None:
 def once(function: Callable[P, T]) -> Callable[P, T]:
     """Make `function` run in the first process alone; the others wait, however long, and return what it returned.
 
-    Like a collective, it is to be called by all processes in the same order. Where the first ends with an error,
+    Like a collective, it is to be called by all processes in the same order. If the first process ends with an error,
     `torchrun` ends those that wait.
 
     Args:
-        function: returns what JSON can hold.
+        function: Function whose result JSON can hold.
     """
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         if _store is None:
             return function(*args, **kwargs)
-        step = f"step_{next(_steps)}"
+        step = next(_steps)
         if idist.get_rank() == 0:
             _store.set(step, json.dumps(function(*args, **kwargs)))
-        _store.wait([step], _LONG)
         return json.loads(_store.get(step))
 
     return call
@@ -81,12 +82,8 @@ def once(function: Callable[P, T]) -> Callable[P, T]:
 
 def wait_for_all() -> None:
     """Return when all processes have come here, however long the last one takes."""
-    if _store is None:
-        return
-    step = f"step_{next(_steps)}"
-    if _store.add(f"{step}_arrived", 1) == idist.get_world_size():
-        _store.set(step, "")
-    _store.wait([step], _LONG)
+    if _store is not None:
+        barrier(_store, idist.get_world_size(), next(_steps), _LONG.total_seconds())
 
 
 def _tell_once(line: str) -> None:

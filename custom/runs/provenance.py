@@ -1,4 +1,4 @@
-"""What a result must say about where it comes from."""
+"""The origin of a result."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from custom.runs.settings import CommandLine
 
 
 def provenance(network: nn.Module, datalist: Datalist, settings: dict[str, Any], version: str) -> dict[str, Any]:
-    """Network, data, settings and versions behind an evaluation.
+    """Return the network, data, settings and versions behind an evaluation.
 
     Args:
-        network: the one that is evaluated.
-        datalist: of the data that it is evaluated on.
-        settings: the values of the config's switches; names the model.
-        version: of this bundle.
+        network: Network that is evaluated.
+        datalist: Datalist that it is evaluated on.
+        settings: Values of the config's switches by name; names the model.
+        version: Version of this bundle.
 
     Returns:
-        `parameters` (of the network), `model_sha256` (of its weights), `dataset` (`name`, `split`, `source`,
-        `manifest_sha256` of the table that the data set was prepared from, `datalist_sha256`), `settings`,
+        Number of `parameters` and `model_sha256` of the network, `dataset` (see `Datalist.provenance`), `settings`,
         `config_files` and `versions`.
     """
     return {

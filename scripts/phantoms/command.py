@@ -11,8 +11,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from custom.errors import InputError
-from custom.files import as_json, write_if_changed
-from custom.locks import held
+from custom.files import LOCK, as_json, held, write_if_changed
 from scripts.common.datasets import PHANTOMS
 from scripts.common.phantom.cohort import DENSITIES, SIDES, VIEWS, draw_patient
 from scripts.common.phantom.generate import Phantom, generate_phantom
@@ -118,7 +117,7 @@ def _claim(folder: Path, request: Request) -> None:
     path = folder / PHANTOMS
     try:
         found = path.read_bytes() if path.is_file() else None
-        occupied = found is None and folder.exists() and any(folder.iterdir())
+        occupied = found is None and folder.exists() and any(file.name != LOCK for file in folder.iterdir())
     except OSError as error:
         raise InputError(f"{folder}: cannot be used as a folder ({error.strerror}); name another one") from error
     if occupied:

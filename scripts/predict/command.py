@@ -14,9 +14,8 @@ import monai
 import torch
 
 from custom.errors import InputError, UnwritableError, find_input_error, message, reason
-from custom.files import check_writable, file_sha256, write_csv
+from custom.files import check_writable, file_sha256, held, write_csv
 from custom.findings.dicom.algorithm import Algorithm
-from custom.locks import held
 from custom.readers import is_dicom
 from scripts.common.bundle import bundle_version, read_recipe
 from scripts.common.parallel import spread

@@ -22,14 +22,13 @@ import itk
 import nibabel
 import numpy as np
 
-from custom.errors import InputError, unwritable
-from custom.files import as_json, read_json, write_if_changed, write_mask
+from custom.errors import InputError
+from custom.files import as_json, held, read_json, write_if_changed, write_mask, writing
 from custom.findings.dicom.algorithm import Algorithm
 from custom.findings.dicom.report import write_report
 from custom.findings.dicom.segmentation import write_segmentation
 from custom.findings.finding import Finding
 from custom.findings.overlay import BOX_COLOUR, draw_in_frame, draw_outlines, scaled
-from custom.locks import held
 from custom.readers import is_dicom
 from custom.transforms import CropLesion, lesion_window
 from scripts.common.cases import CONTEXT
@@ -224,16 +223,13 @@ def _beside(folder: Path) -> Iterator[Path]:
     unfinished = folder.with_name(f".{folder.name}.part")
     try:
         # On a cluster a worker may still write the results of a prediction that was killed.
-        with held(unfinished, wait=True):
-            for left in unfinished.iterdir():
-                left.unlink()
+        with writing(folder), held(folder, wait=True):
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
             try:
-                folder.mkdir(exist_ok=True)
                 yield unfinished
             finally:
                 shutil.rmtree(unfinished)
-    except OSError as error:
-        raise unwritable(folder, error) from error
     finally:
         with suppress(OSError):  # It holds something, or is none.
             folder.rmdir()

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from custom.errors import InputError
-from custom.files import write_if_changed
-from custom.locks import held
+from custom.files import held, write_if_changed
 from scripts.common.parallel import spread
 from scripts.prepare import account
 from scripts.prepare.cbis_ddsm_index import Index, index_source

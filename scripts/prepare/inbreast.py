@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
-from custom.locks import held
+from custom.files import held
 from scripts.common.parallel import spread
 from scripts.common.tables import read_content
 from scripts.prepare import inbreast_files as files

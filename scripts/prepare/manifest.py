@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from custom.data import PARTS
 from custom.errors import InputError
-from custom.locks import held
+from custom.files import held
 from scripts.common.tables import Row, read_content, read_table
 from scripts.prepare import masks, splits
 from scripts.prepare.account import count_splits, count_statuses, list_reasons

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
 import sys
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from custom.errors import InputError, unwritable
-from custom.files import as_json, write_if_changed
-from custom.locks import lock
+from custom.errors import InputError
+from custom.files import as_json, lock_open_file, write_if_changed, writing
 from custom.runs.folder import epochs_done
 from scripts.common.formatting import slug
 from scripts.common.study_folder import TEST
@@ -76,14 +74,12 @@ def run_job(job: Job) -> None:
     Raises:
         InputError: training or evaluation failed; the last line of what it said, and where the rest is.
     """
-    try:
+    with writing(job.log_file):
         job.log_file.parent.mkdir(parents=True, exist_ok=True)
         opened = job.log_file.open("ab")
-    except OSError as error:
-        raise unwritable(job.log_file, error) from error
     with opened as log:
         # On a cluster a worker may still do the job of a study that was killed: wait for it rather than do it twice.
-        lock(log.fileno(), fcntl.LOCK_EX)
+        lock_open_file(log)
         _finish(job, log)
 
 

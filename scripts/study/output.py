@@ -9,8 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from custom.files import write_csv, write_if_changed
-from custom.locks import held
+from custom.files import held, write_csv, write_if_changed
 from scripts.common.documents import check_place, put
 from scripts.common.drawing import drawn_as
 from scripts.common.study_folder import CASES, FIGURE

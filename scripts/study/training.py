@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from custom.errors import InputError
-from custom.locks import held
+from custom.files import held
 from scripts.common.bundle import bundle_version
 from scripts.common.datasets import told_name
 from scripts.common.documents import check_place

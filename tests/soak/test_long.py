@@ -13,7 +13,7 @@ from conftest import TRAIN
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
-from custom.locks import release
+from custom.files import release
 from scripts.predict.command import predict
 from tests.reliability import write_count
 from tests.scripts.predict.phantom import box_of, mass, write_image, write_small_run

@@ -1,4 +1,4 @@
-"""Data files cannot lead out of their folder, and what is wrong in them is told in one line."""
+"""Datalists: what their parts hold, and what is refused in them in one line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from conftest import write_png
 
-from custom.data import Datalist, LesionDataset
+from custom.data import Datalist, boxed_items, lesion_items
 from custom.errors import InputError
-from custom.files import read_json
+from custom.files import file_sha256
 
 LESION = {"lesion_id": "a_1", "image": "images/a.png", "label": "masks/a_1.png", "patient_id": "p"}
 
@@ -57,14 +59,6 @@ def test_a_value_of_another_kind(tmp_path: Path, changes: dict[str, Any]) -> Non
         Datalist(tmp_path, "patient")
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff\xfe", b"[]", b'{"a": ' + b"9" * 5000 + b"}", b""])
-def test_json_that_is_none_of_ours(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "a.json"
-    file.write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.json: .*mend it"):
-        read_json(file, "mend it")
-
-
 @pytest.mark.promise("An expression in a datalist is not evaluated")
 def test_an_expression_in_a_datalist_stays_a_text(tmp_path: Path) -> None:
     proof = tmp_path / "proof"
@@ -74,14 +68,111 @@ def test_an_expression_in_a_datalist_stays_a_text(tmp_path: Path) -> None:
     assert not proof.exists()
 
 
-def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written") as caught:
-        LesionDataset([], lambda item: item, str(tmp_path / "file" / "cache"))
-    assert str(tmp_path / "file" / "cache") in str(caught.value)
+@pytest.mark.promise("A datalist with a patient in two parts is told")
+def test_a_patient_in_two_parts_is_told(own_dataset: Path, caplog: pytest.LogCaptureFixture):
+    file = own_dataset / "datalists" / "patient.json"
+    Datalist(own_dataset, "patient").part("test")
+    assert not caplog.records
+    content = json.loads(file.read_text())
+    content["test"][0]["patient_id"] = content["training"][0]["patient_id"]
+    file.write_text(json.dumps(content))
+    Datalist(own_dataset, "patient").part("test")
+    (record,) = caplog.records
+    count = len({entry["patient_id"] for entry in content["test"]})
+    assert f"1 of {count} patients in test are in training as well" in record.getMessage()
 
 
-def test_a_line_keeps_to_itself_and_to_a_length() -> None:
-    assert str(InputError("a\nb\x1b[31m")) == "a\\nb\\x1b[31m"
-    assert str(InputError("ä: ok")) == "ä: ok"
-    assert len(str(InputError("x" * 100_000))) < 2000
+@pytest.fixture
+def two_parts(tmp_path: Path) -> Path:
+    """A data set of two mammograms: one with two lesions, in training and test, one with a lesion in test alone."""
+    names = {"training": ["a_1"], "validation": [], "test": ["a_2", "b_1"]}
+    parts = {
+        part: [
+            {"lesion_id": name, "image": f"images/{name[0]}.png", "label": f"masks/{name}.png", "patient_id": name[0]}
+            for name in listed
+        ]
+        for part, listed in names.items()
+    }
+    for entry in (entry for entries in parts.values() for entry in entries):
+        for key in ("image", "label"):
+            write_png(tmp_path / entry[key], np.pad(np.full((3, 2), 255, np.uint8), ((1, 4), (2, 5))))
+    (tmp_path / "datalists").mkdir()
+    content = {"name": "small", "source": "made up", "note": "for testing", **parts}
+    (tmp_path / "datalists" / "patient.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+def test_a_part_has_the_lesions_with_absolute_paths(two_parts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(two_parts.parent)
+    lesions = Datalist(two_parts.name, "patient").part("test")
+    assert [lesion["lesion_id"] for lesion in lesions] == ["a_2", "b_1"]
+    assert lesions[0]["image"] == str(two_parts / "images" / "a.png")
+    assert lesions[0]["label"] == str(two_parts / "masks" / "a_2.png")
+
+
+def test_entries_and_masks_are_of_all_parts(two_parts: Path) -> None:
+    datalist = Datalist(two_parts, "patient")
+    assert {name: entry["part"] for name, entry in datalist.entries.items()} == {
+        "a_1": "training",
+        "a_2": "test",
+        "b_1": "test",
+    }
+    masks = {f"{image[-5]}": {Path(mask).stem for mask in masks} for image, masks in datalist.masks_by_image.items()}
+    assert masks == {"a": {"a_1", "a_2"}, "b": {"b_1"}}
+
+
+def test_the_data_are_known_by_name_and_hash(two_parts: Path) -> None:
+    file = two_parts / "datalists" / "patient.json"
+    assert Datalist(two_parts, "patient").provenance == {
+        "name": "small",
+        "split": "patient",
+        "source": "made up",
+        "manifest_sha256": None,
+        "datalist_sha256": file_sha256(file),
+    }
+
+
+def test_a_part_that_is_not_there(two_parts: Path) -> None:
+    datalist = Datalist(two_parts, "patient")
+    with pytest.raises(InputError, match="--part: found 'all', expected one of training, validation, test"):
+        datalist.part("all")
+    with pytest.raises(InputError, match=r"no lesions for validation \(for testing\); this datalist has training, t"):
+        datalist.part("validation")
+    (two_parts / "masks" / "a_2.png").unlink()
+    with pytest.raises(InputError, match=r"masks/a_2\.png: the label of a_2 in patient\.json is gone"):
+        datalist.part("test")
+
+
+@pytest.mark.parametrize(
+    ("folder", "split", "line"),
+    [
+        ("", "patient", "--dataset_dir is missing: give it on the command line"),
+        ("nowhere", "patient", "nowhere: no such folder; expected a prepared data set"),
+        ("images", "patient", "images: no datalists found; expected a prepared data set"),
+        (".", "paper", r"paper\.json: no such datalist; --split takes patient here \(for testing\)"),
+    ],
+)
+def test_a_data_set_or_split_that_is_not_there(
+    two_parts: Path, monkeypatch: pytest.MonkeyPatch, folder: str, split: str, line: str
+) -> None:
+    monkeypatch.chdir(two_parts)
+    with pytest.raises(InputError, match=line):
+        Datalist(folder, split)
+
+
+def test_what_is_loaded_of_an_entry(two_parts: Path) -> None:
+    lesion = Datalist(two_parts, "patient").part("training")[0]
+    assert lesion_items([lesion]) == [{key: lesion[key] for key in ("image", "label", "lesion_id")}]
+    boxed = {"image": lesion["image"], "lesion_id": "a_1"}
+    assert boxed_items([lesion, lesion | {"box": [0.5, 1, 2, 3]}]) == [
+        boxed | {"box": [1, 2, 4, 4]},
+        boxed | {"box": [0.5, 1, 2, 3]},
+    ]
+    bare = {key: lesion[key] for key in ("image", "lesion_id")}
+    with pytest.raises(InputError, match=r"images/a\.png: lesion a_1 has no label, expected its mask"):
+        lesion_items([bare])
+    with pytest.raises(InputError, match=r"images/a\.png: lesion a_1 has no box and no label"):
+        boxed_items([bare])
+    write_png(Path(lesion["label"]), np.zeros((8, 9), np.uint8))
+    with pytest.raises(InputError, match=r"masks/a_1\.png: the mask is empty"):
+        boxed_items([lesion])

@@ -18,8 +18,8 @@ from pydicom.encaps import encapsulate
 
 from custom.errors import InputError
 from custom.readers import read_pixels
+from custom.readers.decoded import MOST_PIXELS
 from custom.readers.dicom import coded_sizes
-from custom.readers.limits import MOST_PIXELS
 
 SIDE = 60000
 

@@ -27,7 +27,8 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_decoder
 
 from custom.errors import InputError, find_input_error, message
-from custom.readers import MammogramReader, bare_name
+from custom.readers import MammogramReader, bare_name, is_dicom, is_image, mammogram
+from custom.readers.decoded import Decoded
 
 GDCM_SYNTAXES = {
     uid.JPEGLossless: gdcm.TransferSyntax.JPEGLosslessProcess14,
@@ -592,3 +593,31 @@ def test_real_mammogram_is_the_same_from_jpeg_and_dicom(tmp_path: Path) -> None:
 )
 def test_a_name_without_its_suffix(name: str, bare: str) -> None:
     assert bare_name(f"x.y/{name}") == bare
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a", bytes(128) + b"DICM", (True, True)),
+        ("a.png", bytes(128) + b"DICM", (True, True)),
+        ("a.dcm", b"", (True, True)),
+        ("a.dcm", b"\xff\xd8\xff", (False, True)),
+        ("a.NII.GZ", b"", (False, True)),
+        ("a.txt", b"text", (False, False)),
+        ("png", b"text", (False, False)),
+    ],
+)
+def test_what_a_file_is_taken_for(tmp_path: Path, name: str, content: bytes, found: tuple[bool, bool]) -> None:
+    file = write_bytes(tmp_path / name, content)
+    assert (is_dicom(file), is_image(file)) == found
+
+
+def test_a_kind_of_file_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = mammogram.Kind(lambda path: Decoded(np.full((2, 3), 7), (0.1, 0.2)), (".new",), b"NEW", 2)
+    monkeypatch.setattr(mammogram, "KINDS", (*mammogram.KINDS, kind))
+    for file in (write_bytes(tmp_path / "a.new", b"anything"), write_bytes(tmp_path / "a.png", b"  NEW")):
+        np.testing.assert_array_equal(read(file), np.full((2, 3), 7))
+        np.testing.assert_array_equal(spacing_of(file), (0.1, 0.2))
+    assert (is_image(tmp_path / "a.new"), bare_name(tmp_path / "a.new")) == (True, "a")
+    with pytest.raises(InputError, match=r"expected one of \.dcm, .*, \.mhd, \.new; convert"):
+        read(write_bytes(tmp_path / "a.txt", b"text"))

@@ -1,16 +1,21 @@
+"""Settings and curves of a run in TensorBoard."""
+
 from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 from ignite.engine import Engine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 from tensorboard.plugins.hparams.api_pb2 import Status
+from tensorboard.util.tensor_util import make_ndarray
 from torch.utils.tensorboard import SummaryWriter
 
-from custom.handlers import RunParameters
+from custom.handlers import PrecisionRecallCurve, RunParameters, shown_epochs
 
 SETTINGS = {
     "dataset_dir": "/data",
@@ -75,3 +80,37 @@ def test_an_interrupted_run_has_no_end(tmp_path: Path):
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     assert events.Tags()["tensors"] == [metadata.SESSION_START_INFO_TAG]
+
+
+def test_the_curve_of_an_epoch_pools_its_batches_and_no_other_epoch(tmp_path: Path):
+    batches = [
+        [{"logits": torch.tensor([[0.2, 0.8]]).logit(), "label": torch.tensor([[0, 1]])}],
+        [{"logits": torch.tensor([[0.6, 0.4]]).logit(), "label": torch.tensor([[0, 1]])}],
+    ]
+    with SummaryWriter(tmp_path) as writer:
+        engine = Engine(lambda engine, batch: batch)
+        PrecisionRecallCurve(writer, epochs={2, 3}).attach(engine)
+        engine.run(batches, max_epochs=3)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    written = events.Tensors("validation/precision_recall")
+    assert [event.step for event in written] == [2, 3]
+    for event in written:
+        curve = make_ndarray(event.tensor_proto)
+        # At thresholds of 0, .5, .7 and 1: tp, fp, tn, fn, precision, recall.
+        expected = [[2, 2, 0, 0, 0.5, 1], [1, 1, 1, 1, 0.5, 0.5], [1, 0, 2, 1, 1, 0.5], [0, 0, 2, 2, 0, 0]]
+        np.testing.assert_allclose(curve[:, [0, 50, 70, 100]].T, expected)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "val_interval", "shown"),
+    [
+        (1, 1, {1}),
+        (13, 1, {1, 6, 11, 13}),
+        (15, 2, {2, 6, 12, 14}),
+        (17, 5, {5, 10, 15}),
+        (20, 8, {8, 16}),
+    ],
+)
+def test_the_first_about_every_fifth_and_the_last_validation(epochs: int, val_interval: int, shown: set[int]):
+    assert shown_epochs(epochs, val_interval) == shown
