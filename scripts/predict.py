@@ -11,10 +11,9 @@ from typing import Any
 from custom.errors import InputError, UnwritableError, message, reason
 from custom.files import check_writable, write_csv
 from custom.locks import held
-from scripts.common.bundle import read_recipe
 from scripts.common.parallel import spread
 from scripts.common.prediction.boxes import Request, read_requests
-from scripts.common.prediction.engine import Engine, predictor_of
+from scripts.common.prediction.engine import Engine
 from scripts.common.prediction.images import Images
 from scripts.common.prediction.jobs import Job, Row, failed, finished_rows, predict_job
 from scripts.common.prediction.outputs import Format, Order
@@ -57,16 +56,13 @@ def predict(
             many none, or a result cannot be written.
         Exception: The first unexpected error, re-raised after all other mammograms are done and the table is written.
     """
-    recipe = read_recipe(run_dir)
+    order = Order.read(output_dir, run_dir, format, probability, engine)
     output, root = Path(output_dir), Path(image)
     table = None if boxes_file is None else Path(boxes_file)
     if root.is_dir() and output.resolve() == root.resolve():
         raise InputError(f"--output_dir {output}: found the folder of the images, expected another; name one")
     images = Images(root, without=[output, *([table] if table else [])])
     requests = read_requests(images, boxes, table)
-    run = None if run_dir is None else str(Path(run_dir).resolve())
-    by_recipe = (run, recipe.identity, recipe.model_sha256, recipe.settings)
-    order = Order(output.resolve(), *by_recipe, format, probability, engine)
     possible = groupby((request for request in requests if not request.fault), key=lambda request: request.file)
     # A worker of a cluster may have been started in another folder.
     jobs = [Job(file.absolute(), images.folder(file), tuple(found)) for file, found in possible if file]
@@ -75,7 +71,7 @@ def predict(
         done = {job: rows for job in jobs if (rows := finished_rows(order, job))}
         left = [job for job in jobs if job not in done]
         if left and engine == "onnx":
-            predictor_of(run, recipe.identity, engine)  # exports, so that the processes find the file
+            order.predictor()  # exports, so that the processes find the file
         outcomes = _predict_all(order, left, scheduler)
         for job, outcome in zip(left, outcomes, strict=True):
             done[job] = _unforeseen(job, outcome) if isinstance(outcome, Exception) else outcome
@@ -108,14 +104,14 @@ def _unforeseen(job: Job, error: Exception) -> list[Row]:
 
 
 def _conclude(output: Path, images: Images, requests: Sequence[Request], rows: Sequence[Row]) -> None:
-    failed = [row["reason"] for row in rows if row["status"] == "failed"]
-    if failed and (images.single or len(failed) == len(rows)):
-        others = f" (and {len(failed) - 1} more, see {output / TABLE})" if len(failed) > 1 else ""
-        raise InputError(failed[0] + others)
+    faults = [row["reason"] for row in rows if row["status"] == "failed"]
+    if faults and (images.single or len(faults) == len(rows)):
+        others = f" (and {len(faults) - 1} more, see {output / TABLE})" if len(faults) > 1 else ""
+        raise InputError(faults[0] + others)
     without_box = sum(request.file is not None and not request.lesion for request in requests)
     boxes, table = len(rows) - without_box, output / TABLE
-    print(f"{len(rows) - len(failed)} of {boxes} boxes predicted, written to {output}", end="")
-    print(f"; why the others were not stands in {table}" if len(failed) > without_box else "")
+    print(f"{len(rows) - len(faults)} of {boxes} boxes predicted, written to {output}", end="")
+    print(f"; why the others were not stands in {table}" if len(faults) > without_box else "")
     if without_box:
         print(f"mammograms without a box: {without_box}; {table} names them")
     if flagged := sum(bool(row["flags"]) for row in rows):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import scripts.predict as verb
-from scripts.common.prediction import jobs
+from scripts.common.prediction import jobs, outputs
 from scripts.common.prediction.predictor import Predictor
 
 
@@ -33,7 +33,7 @@ def main(file: str, box: str, run_dir: str) -> None:
 
         return call
 
-    jobs.predictor_of = timed("loading the network", jobs.predictor_of)  # type: ignore[assignment]
+    outputs.predictor_of = timed("loading the network", outputs.predictor_of)  # type: ignore[assignment]
     jobs.write_findings = timed("writing", jobs.write_findings)
     Predictor.read = timed("reading and filtering", Predictor.read)  # type: ignore[method-assign]
     Predictor.crop = timed("cropping", Predictor.crop)  # type: ignore[method-assign]

@@ -7,7 +7,6 @@ from pathlib import Path, PurePath
 
 from custom.errors import UnwritableError, find_input_error, message
 from scripts.common.prediction.boxes import Request
-from scripts.common.prediction.engine import predictor_of
 from scripts.common.prediction.outputs import Order, Written, read_findings, write_findings
 
 Row = dict[str, str]
@@ -38,7 +37,7 @@ def predict_job(order: Order, job: Job) -> list[Row]:
         UnwritableError: A file cannot be written.
     """
     try:
-        predictor = predictor_of(order.run_dir, order.identity, order.engine)
+        predictor = order.predictor()
         mammogram, items, faults = predictor.read(job.file), {}, {}
         for request in job.requests:
             try:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import cv2
 import itk
@@ -33,10 +33,10 @@ from custom.findings.finding import Finding
 from custom.findings.overlay import draw_overlay
 from custom.locks import held
 from custom.readers import is_dicom
-from scripts.common.bundle import bundle_version
+from scripts.common.bundle import bundle_version, read_recipe
 from scripts.common.cases import CONTEXT
-from scripts.common.prediction.engine import Engine
-from scripts.common.prediction.predictor import Mammogram
+from scripts.common.prediction.engine import Engine, predictor_of
+from scripts.common.prediction.predictor import Mammogram, Predictor
 
 Format = Literal["png", "nii.gz", "nrrd"]
 
@@ -65,9 +65,33 @@ class Order:
     identity: str
     model_sha256: str
     settings: dict[str, Any]
-    form: Format = "png"
-    probability: bool = False
-    engine: Engine = "torch"
+    form: Format
+    probability: bool
+    engine: Engine
+
+    @classmethod
+    def read(
+        cls,
+        output_dir: str,
+        run_dir: str | None,
+        form: Format = "png",
+        probability: bool = False,
+        engine: Engine = "torch",
+    ) -> Order:
+        """Read the recipe of a run, or without one that of the released weights, for an order.
+
+        Raises:
+            InputError: As for `read_recipe`.
+        """
+        recipe = read_recipe(run_dir)
+        # A worker of a cluster may have been started in another folder.
+        run = None if run_dir is None else str(Path(run_dir).resolve())
+        made_by = (recipe.identity, recipe.model_sha256, recipe.settings)
+        return cls(Path(output_dir).resolve(), run, *made_by, form, probability, engine)
+
+    def predictor(self) -> Predictor:
+        """The predictor, built once in a process; see `predictor_of`."""
+        return predictor_of(self.run_dir, self.identity, self.engine)
 
 
 class _Flags(TypedDict):
@@ -106,7 +130,6 @@ def write_findings(
     """
     folder = order.output_dir / place
     made_from = _made_from(order, mammogram.file, {finding.name: finding.box for finding in findings})
-    last = [f"{finding.name}.json" for finding in findings]
     written: dict[str, Written] = {}
     with _unfinished(folder) as unfinished:
         dicom = [_SEGMENTATION, _REPORT] if is_dicom(mammogram.file) else []
@@ -117,8 +140,8 @@ def write_findings(
             algorithm = Algorithm(bundle_version(), order.model_sha256)
             write_segmentation(mammogram.file, findings, unfinished / _SEGMENTATION, algorithm)
             write_report(mammogram.file, findings, unfinished / _SEGMENTATION, unfinished / _REPORT, algorithm)
-        for finding, json_file in zip(findings, last, strict=True):
-            pictures = _pictures(mammogram, finding, order)
+        for finding in findings:
+            pictures, json_file = _pictures(mammogram, finding, order), f"{finding.name}.json"
             content: Any = {
                 "image": image,
                 "threshold": order.settings["threshold"],
@@ -136,8 +159,11 @@ def write_findings(
             for name, file_content in {**pictures, json_file: as_json(content)}.items():
                 write_if_changed(unfinished / name, file_content)
             written[finding.name] = content
-        _clear(folder, written)
-        for file in sorted(unfinished.iterdir(), key=lambda file: (file.name in last, file.name)):
+        for name, new in written.items():
+            # The JSON first, so that nothing half-new looks whole.
+            for file_name in (f"{name}.json", *(_possible_files(name) - {*new["files"]})):
+                (folder / file_name).unlink(missing_ok=True)
+        for file in sorted(unfinished.iterdir(), key=lambda file: (file.suffix == ".json", file.name)):
             file.replace(folder / file.name)
     return written
 
@@ -153,9 +179,10 @@ def read_findings(
         boxes: Boxes of the findings, by their names.
     """
     folder = order.output_dir / place
-    written = {name: one for name in boxes if (one := _read_lesion(folder, name))}
-    if len(written) < len(boxes):
-        return {}  # without reading the mammogram
+    try:
+        written: dict[str, Written] = {name: read_json(folder / f"{name}.json", kind=Written) for name in boxes}
+    except InputError:  # There is none, or it is damaged: the mammogram need not be read.
+        return {}
     made_from = json.loads(json.dumps(_made_from(order, file, boxes)))
     same = all(
         one["made_from"] == made_from[name] and all((folder / part).is_file() for part in one["files"])
@@ -185,11 +212,9 @@ def _versions(engine: Engine) -> dict[str, str]:
     return {**used, "onnxruntime": version("onnxruntime")} if engine == "onnx" else used
 
 
-def _read_lesion(folder: Path, name: str) -> Written | None:
-    with suppress(InputError):
-        content: Written = read_json(folder / f"{name}.json", kind=Written)
-        return content
-    return None
+def _possible_files(name: str) -> set[str]:
+    """Names of the masks and probability maps that a lesion may have from an earlier prediction."""
+    return {f"{name}_{kind}.{form}" for kind in ("mask", "probability") for form in get_args(Format)}
 
 
 def _pictures(mammogram: Mammogram, finding: Finding, order: Order) -> dict[str, bytes]:
@@ -240,16 +265,6 @@ def encode(array: np.ndarray, mammogram: Mammogram, form: Format) -> bytes:
         file = Path(folder, f"volume.{form}")
         itk.imwrite(volume, str(file), compression=True)
         return file.read_bytes()
-
-
-def _clear(folder: Path, written: Mapping[str, Written]) -> None:
-    """Remove the JSON of the lesions, so that nothing half-new looks whole, and files that are no longer written."""
-    for name, new in written.items():
-        earlier = _read_lesion(folder, name)
-        # The JSON may be anyone's: no other lesion's files are removed, and none elsewhere.
-        outdated = {file for file in earlier["files"] if file.startswith(f"{name}_")} if earlier else set()
-        for file in (outdated - {*new["files"]}) | {f"{name}.json"}:
-            (folder / Path(file).name).unlink(missing_ok=True)
 
 
 @contextmanager
