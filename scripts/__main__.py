@@ -17,7 +17,7 @@ from scripts.common.command_line import checked, nearest
 from scripts.demo import demo
 from scripts.package import package
 from scripts.phantoms import phantoms
-from scripts.predict.command import predict
+from scripts.predict import predict
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.datalists import datalists
 from scripts.prepare.inbreast import prepare_inbreast

@@ -1,4 +1,4 @@
-"""The verb `release`: makes a run's weights those that `predict` uses without a run."""
+"""The verb `release`: make a run's weights those that `predict` uses without a run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def release(run_dir: str) -> None:
     Half precision is exact to 1 in 2000, far below what changes an outline, and halves the download.
 
     Args:
-        run_dir: a run with the settings of `bundle/configs/inference.json`, which is what reads the weights.
+        run_dir: A run with the settings of `bundle/configs/inference.json`, which is what reads the weights.
 
     Raises:
-        InputError: there is no such run, its settings differ from the bundle's, or its weights do not fit them.
+        InputError: There is no such run, its settings differ from the bundle's, or its weights do not fit them.
     """
     recipe = read_recipe(run_dir)
     of_bundle = given_settings(bundled_config())

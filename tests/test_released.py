@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, TRAIN
 
+from custom.findings.quality import LEAST_IN_BREAST, LEAST_OF_BREAST, MOST_OF_BREAST, box_and_breast
 from custom.metrics.lesion import dice
 from custom.readers import read_mask, read_pixels
 from custom.transforms.artifacts import breast_mask
 from scripts.common.bundle import RELEASED
-from scripts.predict.quality import LEAST_IN_BREAST, LEAST_OF_BREAST, MOST_OF_BREAST, box_and_breast
 from scripts.prepare.manifest import prepare_manifest
 from scripts.prepare.splits import patient_split
 

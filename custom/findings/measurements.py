@@ -1,4 +1,4 @@
-"""Measurements of a predicted mask: how large, how round, how sure.
+"""Measurements of a predicted mask: size, roundness and confidence.
 
 A mask is the union of the squares of its pixels: the pixel of column `i` reaches from `i` to `i + 1`, as with boxes.
 """
@@ -6,82 +6,101 @@ A mask is the union of the squares of its pixels: the pixel of column `i` reache
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-from custom.findings.finding import Measurements
 from custom.findings.spacing import Spacing
+from custom.transforms.crop import mask_box
 
-Point = tuple[float, float]
-Ends = tuple[Point, Point]
+Ends = tuple[tuple[float, float], tuple[float, float]]
 
-# A coarse look at a chord throws most of those out that leave the mask; the close one has two samples a pixel.
+# A coarse look at a chord rejects most of those that leave the mask; the close one has two samples a pixel.
 _COARSE = np.linspace(0, 1, 11)[1:-1]
 _PER_PIXEL = 2
 _CHORDS_AT_ONCE = 512
-# Every two are compared. A smooth outline of 1000 pixels across has about as many.
+# All pairs are compared. A smooth outline of 1000 pixels across has about as many corners.
 _MOST_CORNERS = 2000
-# The perpendicular is sought among lines, and measured along them, in steps of this many pixels.
+# The perpendicular is searched among parallel lines, and measured along them, in these parts of a pixel's shorter side.
 _STEP = 0.25
-# Of a point to the middle between two grid points, in pixels; less is rounding.
+# A point this near to the middle between two grid points, in pixels, is in the middle but for rounding.
 _TIE = 1e-9
-# Of the Gaussian that smooths the steps of an outline before its length is taken, in pixels.
+# Standard deviation, in pixels, of the Gaussian that smooths the steps of an outline before its length is taken.
 _SMOOTHING = 1.0
 
 
-def measure(mask: np.ndarray, probability: np.ndarray, spacing: Spacing | None = None) -> Measurements | None:
-    """The measurements of one mask; lengths in mm as well where the spacing is known.
+@dataclass(frozen=True)
+class Measurements:
+    """Measurements of one mask, as `measure` defines them.
 
-    - Area: the number of pixels, times the area of one.
+    Lengths and ends `((x, y), (x, y))` are in pixels of the mammogram; what is in mm is None without a spacing.
+    """
+
+    area: int
+    longest_diameter: float
+    longest_ends: Ends
+    perpendicular_diameter: float
+    perpendicular_ends: Ends
+    circularity: float
+    mean_probability: float
+    mean_entropy: float
+    area_mm2: float | None
+    longest_diameter_mm: float | None
+    perpendicular_diameter_mm: float | None
+
+
+def measure(mask: np.ndarray, probability: np.ndarray, spacing: Spacing | None = None) -> Measurements | None:
+    """Measure one mask.
+
     - Longest diameter: the longest straight line between two corners of the outline that stays within it (leaving it by
       less than a pixel, since the outline is made of steps). Holes count as within.
-    - Perpendicular diameter: the longest straight line at right angles to it that stays within the outline. Both as
-      for a lesion in one plane in RECIST and, of two diameters, by the WHO (Eisenhauer et al., "New response evaluation
-      criteria in solid tumours: revised RECIST guideline (version 1.1)", Eur. J. Cancer 45 (2009), pp. 228-247,
-      doi 10.1016/j.ejca.2008.10.026; Miller et al., "Reporting results of cancer treatment", Cancer 47 (1981),
-      pp. 207-214), where a reader draws them.
+    - Perpendicular diameter: the longest straight line at right angles to it that stays within the outline. A reader
+      draws both for a lesion in one plane in RECIST and, of two diameters, by the WHO (Eisenhauer et al., "New response
+      evaluation criteria in solid tumours: revised RECIST guideline (version 1.1)", Eur. J. Cancer 45 (2009),
+      pp. 228-247, doi 10.1016/j.ejca.2008.10.026; Miller et al., "Reporting results of cancer treatment", Cancer 47
+      (1981), pp. 207-214).
     - Circularity: 4 pi area / perimeter squared (Cox, "A method of assigning numerical and percentage values to the
-      degree of roundness of sand grains", J. Paleontology 1 (1927), pp. 179-183), at most 1. The perimeter, of holes as
-      well, is the total variation of the mask smoothed by a Gaussian of one pixel (coarea formula), which does not
-      count the steps.
-    - Mean probability, and mean entropy of the probabilities in bits, over the pixels of the mask.
+      degree of roundness of sand grains", J. Paleontology 1 (1927), pp. 179-183), at most 1. The perimeter, including
+      that of holes, is the total variation of the mask smoothed by a Gaussian of one pixel (coarea formula), which does
+      not count the steps.
 
     Where the spacing differs between rows and columns, angles and lengths are compared in mm, and the values in pixels
     are those of the same lines.
 
     Args:
-        mask: bool `(X, Y)`.
-        probability: of the same shape, within 0 and 1.
-        spacing: of the pixels; None where it is not known.
+        mask: Bool `(X, Y)`.
+        probability: Array of the same shape, within 0 and 1.
+        spacing: Spacing of the pixels; None where it is not known.
 
     Returns:
         None for an empty mask.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
+    box = mask_box(mask[None])
+    if box is None:
         return None
-    corner = np.array([columns[0], rows[0]], dtype=float)
-    shape = mask[columns[0] : columns[-1] + 1, rows[0] : rows[-1] + 1]
+    x0, y0, x1, y1 = box
+    shape, corner = mask[x0:x1, y0:y1], np.array([x0, y0], dtype=float)
     pixel = np.ones(2) if spacing is None else np.array([spacing.column, spacing.row])
     filled = ndimage.binary_fill_holes(shape)
-    # Of two equal lines the same one is found whatever the spacing, which then only rounds.
+    # Relative, so that of two equal lines the same one is found whatever the size of the pixels.
     relative = pixel / pixel.min()
     longest = _longest_of_pieces(filled, relative)
     perpendicular = _longest_perpendicular(filled, longest, relative)
     inside = probability[mask].astype(np.float64)
-    known = spacing is not None
+    area, known = int(shape.sum()), spacing is not None
+    scaled_area = float(area * pixel.prod())
     return Measurements(
-        area=int(shape.sum()),
+        area=area,
         longest_diameter=_length(longest, np.ones(2)),
         longest_ends=_ends(longest + corner),
         perpendicular_diameter=_length(perpendicular, np.ones(2)),
         perpendicular_ends=_ends(perpendicular + corner),
-        circularity=min(4 * math.pi * float(shape.sum() * pixel.prod()) / _perimeter(shape, pixel) ** 2, 1.0),
+        circularity=min(4 * math.pi * scaled_area / _perimeter(shape, pixel) ** 2, 1.0),
         mean_probability=float(inside.mean()),
         mean_entropy=float(_entropy(inside).mean()),
-        area_mm2=float(shape.sum() * pixel.prod()) if known else None,
+        area_mm2=scaled_area if known else None,
         longest_diameter_mm=_length(longest, pixel) if known else None,
         perpendicular_diameter_mm=_length(perpendicular, pixel) if known else None,
     )
@@ -122,7 +141,7 @@ def _longest_chord(piece: np.ndarray, pixel: np.ndarray) -> np.ndarray:
 
 
 def _corners(filled: np.ndarray) -> np.ndarray:
-    """Where the outline turns outward, `(N, 2)`: grid points that touch just one pixel; of too many, only some."""
+    """Convex corners of the outline, `(N, 2)`: grid points that touch just one pixel; of too many, only some."""
     padded = np.pad(filled, 1).astype(np.uint8)
     neighbours = padded[:-1, :-1] + padded[1:, :-1] + padded[:-1, 1:] + padded[1:, 1:]
     corners = np.argwhere(neighbours == 1).astype(float)
@@ -131,7 +150,7 @@ def _corners(filled: np.ndarray) -> np.ndarray:
 
 def _stay_within(touched: np.ndarray, begin: np.ndarray, end: np.ndarray, steps: np.ndarray) -> np.ndarray:
     points = begin[:, None] + steps[:, None] * (end - begin)[:, None]
-    # A point between two grid points is near both, or the mask turned would be measured otherwise.
+    # A point midway between two grid points counts for both, or a rotated mask would measure differently.
     low, high = (np.floor(points + 0.5 + side).astype(int) for side in (-_TIE, _TIE))
     near = [touched[x[..., 0], y[..., 1]] for x in (low, high) for y in (low, high)]
     return np.logical_or.reduce(near).all(axis=1)
@@ -142,10 +161,10 @@ def _longest_perpendicular(filled: np.ndarray, longest: np.ndarray, pixel: np.nd
     axis = (longest[1] - longest[0]) * pixel
     axis /= np.linalg.norm(axis)
     across = np.array([-axis[1], axis[0]])
-    # In mm, or in pixels where those are not known; lines beyond the ends of the longest one cross the mask as well.
+    # Lines beyond the ends of the longest one cross the mask as well.
     corners = np.array([[x, y] for x in (0, filled.shape[0]) for y in (0, filled.shape[1])]) * pixel
-    step = _STEP * pixel.min()
-    along, beside = (_middles(corners @ direction, step) for direction in (axis, across))
+    extents = (corners @ axis, corners @ across)
+    along, beside = (np.arange(extent.min() + _STEP / 2, extent.max(), _STEP) for extent in extents)
     best, ends = 0, np.zeros((2, 2))
     for place in along:
         points = (place * axis + beside[:, None] * across) / pixel
@@ -158,13 +177,9 @@ def _longest_perpendicular(filled: np.ndarray, longest: np.ndarray, pixel: np.nd
         low, high = edges[np.diff(edges, axis=1).argmax()]
         if high - low > best:
             best = high - low
-            reach = np.array([beside[low] - step / 2, beside[high - 1] + step / 2])
+            reach = np.array([beside[low] - _STEP / 2, beside[high - 1] + _STEP / 2])
             ends = (place * axis + reach[:, None] * across) / pixel
     return ends
-
-
-def _middles(extent: np.ndarray, step: float) -> np.ndarray:
-    return np.arange(extent.min() + step / 2, extent.max(), step)
 
 
 def _perimeter(shape: np.ndarray, pixel: np.ndarray) -> float:

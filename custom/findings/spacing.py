@@ -1,4 +1,4 @@
-"""How large a pixel of a mammogram is in the breast, and who says so."""
+"""The size of a mammogram's pixels in the breast, and where it comes from."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Spacing:
     """Distance between the centres of neighbouring pixels, in mm.
 
     Attributes:
-        row: between rows, down the image.
-        column: between columns, across the image.
-        source: what in the file says so.
+        row: Distance between rows, down the image.
+        column: Distance between columns, across the image.
+        source: The part of the file that it comes from.
     """
 
     row: float
@@ -28,27 +28,27 @@ class Spacing:
 
 
 def read_spacing(file: PathLike | str, pixel_spacing: Sequence[float]) -> Spacing | None:
-    """The spacing that a file gives, or None.
+    """Read the spacing that a file gives, or None.
 
-    Of a DICOM file it is PixelSpacing. Without it, or where it only repeats ImagerPixelSpacing, which holds at the
+    In a DICOM file it is PixelSpacing. Without it, or where it only repeats ImagerPixelSpacing, which holds at the
     detector (DICOM PS3.3 section 10.7.1.3), it is ImagerPixelSpacing, divided by
-    EstimatedRadiographicMagnificationFactor where that is given: the breast lies nearer to the tube and is shown
-    enlarged. Of NIfTI, NRRD and MetaImage it is the header's; PNG and JPEG give none.
+    EstimatedRadiographicMagnificationFactor where that is given: the breast is nearer to the tube and appears
+    enlarged. In NIfTI, NRRD and MetaImage it is the header's; PNG and JPEG give none.
 
     Args:
-        file: of any kind that `MammogramReader` reads.
-        pixel_spacing: what the reader's metadata says under this name; used where the file is not DICOM.
+        file: A file of any kind that `MammogramReader` reads.
+        pixel_spacing: The reader's metadata of this name, `(column, row)`; used where the file is not DICOM.
 
     Raises:
-        InputError: the header cannot be read.
+        InputError: The header cannot be read.
     """
     if is_dicom(file):
-        return _of_dicom(Path(file))
+        return _read_dicom_spacing(Path(file))
     column, row = map(float, pixel_spacing)
     return Spacing(row, column, "header") if column > 0 and row > 0 else None
 
 
-def _of_dicom(file: Path) -> Spacing | None:
+def _read_dicom_spacing(file: Path) -> Spacing | None:
     try:
         with quiet_pydicom():
             dataset = read_dicom(file, force=True, stop_before_pixels=True)

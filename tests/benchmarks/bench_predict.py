@@ -14,10 +14,10 @@ import torch
 
 from custom.inferers import CropInferer
 from scripts.common.bundle import load_network, read_recipe
-from scripts.predict.engine import OnnxNetwork
+from scripts.common.prediction.engine import OnnxNetwork
 from tests.benchmarks.chain import write_mammogram
 from tests.benchmarks.ratios import ROOT, in_process, note_row, ratio, seconds
-from tests.scripts.predict.phantom import write_small_run
+from tests.scripts.common.prediction.phantom import write_small_run
 
 # Those of train.json: what `write_small_run` makes small for tests.
 FULL = {"features": [32, 64, 128, 256, 512, 32], "image_size": [224, 224]}
@@ -37,7 +37,7 @@ def test_network(benchmark: Any, run: Path) -> None:
 
     def lesion(network: Any) -> torch.Tensor:
         with torch.no_grad():
-            return inferer.views(crop, network)
+            return inferer.orientations(crop, network)
 
     np.testing.assert_allclose(lesion(onnx_network), lesion(torch_network), rtol=0, atol=1e-4)
     found = ratio(lambda: lesion(torch_network), lambda: lesion(onnx_network), ROUNDS)
@@ -48,7 +48,7 @@ def test_network(benchmark: Any, run: Path) -> None:
         "PyTorch eager",
         "ONNX Runtime 1.5 times faster",
         f"{found} faster",
-        f"{statistics.median(benchmark.stats.stats.data):.2f} s in ONNX Runtime for the eight views of the crop",
+        f"{statistics.median(benchmark.stats.stats.data):.2f} s in ONNX Runtime for the eight orientations of the crop",
     )
 
 
@@ -66,7 +66,7 @@ def test_from_start_to_files(benchmark: Any, run: Path, tmp_path: Path) -> None:
 
     predict("onnx")  # exports the network
     by_engine = {engine: [seconds(lambda e=engine: predict(e)) for _ in range(ROUNDS)] for engine in ("torch", "onnx")}
-    imports = [seconds(lambda: call("-c", "import scripts.predict.command")) for _ in range(ROUNDS)]
+    imports = [seconds(lambda: call("-c", "import scripts.predict")) for _ in range(ROUNDS)]
     parts = in_process("tests.benchmarks.predict_parts", str(file), str(box), str(run))
     benchmark.pedantic(predict, ("onnx",), rounds=1)
     torch_seconds, onnx_seconds = (statistics.median(found) for found in by_engine.values())

@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import scripts.predict.command as command
-from scripts.predict.predictor import Predictor
+import scripts.predict as verb
+from scripts.common.prediction import jobs, outputs
+from scripts.common.prediction.predictor import Predictor
 
 
 def main(file: str, box: str, run_dir: str) -> None:
@@ -32,13 +33,13 @@ def main(file: str, box: str, run_dir: str) -> None:
 
         return call
 
-    command.predictor_of = timed("loading the network", command.predictor_of)
-    command.write_findings = timed("writing", command.write_findings)
+    outputs.predictor_of = timed("loading the network", outputs.predictor_of)  # type: ignore[assignment]
+    jobs.write_findings = timed("writing", jobs.write_findings)
     Predictor.read = timed("reading and filtering", Predictor.read)  # type: ignore[method-assign]
     Predictor.crop = timed("cropping", Predictor.crop)  # type: ignore[method-assign]
     Predictor.outline = timed("network and measurements", Predictor.outline)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        command.predict(file, str(Path(folder) / "out"), json.loads(box), run_dir=run_dir)
+        verb.predict(file, str(Path(folder) / "out"), json.loads(box), run_dir=run_dir)
     print(json.dumps(spent))
 
 

@@ -21,10 +21,10 @@ from custom.readers import MammogramReader, is_dicom
 from custom.runs.folder import epochs_done, evaluation_folder
 from custom.runs.settings import CommandLine
 from scripts.common.bundle import read_recipe
+from scripts.common.prediction.boxes import read_requests
+from scripts.common.prediction.images import Images
+from scripts.common.prediction.predictor import Predictor
 from scripts.common.tables import read_content
-from scripts.predict.boxes import read_requests
-from scripts.predict.images import Images
-from scripts.predict.predictor import Predictor
 from scripts.prepare import inbreast_files
 from scripts.prepare.cbis_ddsm import make_tasks
 from scripts.prepare.cbis_ddsm_index import index_source

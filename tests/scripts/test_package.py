@@ -20,11 +20,11 @@ from custom.data import Datalist, boxed_items
 from custom.errors import InputError
 from custom.readers import read_mask
 from custom.transforms import mask_box
+from scripts.common import bundle
 from scripts.common.bundle import read_recipe
+from scripts.common.prediction.predictor import Predictor
 from scripts.package import package
-from scripts.predict import predictor
-from scripts.predict.predictor import Predictor
-from tests.scripts.predict.phantom import write_run, write_small_run
+from tests.scripts.common.prediction.phantom import write_run, write_small_run
 
 NAME = "mammographic_mass_segmentation"
 
@@ -170,7 +170,7 @@ def test_the_same_run_gives_the_same_bytes_and_nothing_of_this_machine(
 
 
 def test_what_cannot_be_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(predictor, "RELEASED", tmp_path / "model.pt")
+    monkeypatch.setattr(bundle, "RELEASED", tmp_path / "model.pt")
     with pytest.raises(InputError, match=r"model\.pt: no such model; .* pass --run_dir runs/NAME"):
         package(str(tmp_path / "out"))
     run = write_run(tmp_path / "unfit")

@@ -11,9 +11,9 @@ import torch
 
 from custom.errors import InputError
 from scripts import release as verb
+from scripts.common import bundle as common
 from scripts.common.bundle import bundled_config, load_network, read_recipe
-from scripts.predict import predictor
-from tests.scripts.predict.phantom import write_small_run
+from tests.scripts.common.prediction.phantom import write_small_run
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bundle"
     (folder / "models").mkdir(parents=True)
     (folder / "metadata.json").write_text(json.dumps({"name": "a bundle"}))
-    for module in (verb, predictor):
+    for module in (verb, common):
         monkeypatch.setattr(module, "RELEASED", folder / "models" / "model.pt")
         monkeypatch.setattr(module, "METADATA", folder / "metadata.json")
     return folder

@@ -14,7 +14,7 @@ from conftest import SMALL, TRAIN, snapshot
 
 from scripts.phantoms import phantoms
 from tests.reliability import write_count
-from tests.scripts.predict.phantom import box_of, mass, write_image, write_small_run
+from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_small_run
 from tests.soak.killing import visible
 from tests.soak.program import run
 

@@ -14,9 +14,9 @@ from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
 from custom.files import release
-from scripts.predict.command import predict
+from scripts.predict import predict
 from tests.reliability import write_count
-from tests.scripts.predict.phantom import box_of, mass, write_image, write_small_run
+from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_small_run
 
 STEPS = 2000
 # The first fifth is for what is built once: buffers, caches, imports.

@@ -1,4 +1,4 @@
-"""The mammogram that a result refers to: as much of its header as the result has to carry, and nothing else."""
+"""The mammogram that a result refers to: only as much of its header as the result has to carry."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from monai.utils import ensure_tuple
 from pydicom import uid
 from pydicom.config import RAISE
 from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from pydicom.valuerep import DA, TM, validate_value
 
 from custom.errors import InputError, reason
 from custom.readers.dicom import quiet_pydicom, read_dicom
 
 _REFERENCE = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-# Type 2 of the Patient and the General Study module (PS3.3 C.7.1.1 and C.7.2.1): present, though perhaps empty.
+# Type 2 in the Patient and the General Study module (PS3.3 C.7.1.1 and C.7.2.1): present, though perhaps empty.
 _PATIENT_AND_STUDY = (
     "PatientName",
     "PatientID",
@@ -48,17 +50,17 @@ _DIRECTIONS = re.compile(r"[APRLHF]{1,3}")
 
 
 def read_source(file: Path) -> Dataset:
-    """The header of a mammogram without all that a SEG or an SR of it need not hold.
+    """Read the part of a mammogram's header that a SEG or an SR of it has to hold.
 
-    Of what may identify a patient, it holds the four UIDs that a reference is made of, and the name, ID, birth date
-    and sex of the patient, and the date, time, ID, accession number and referring physician of the study. The standard
-    requires these, so that a PACS files the result with its image. They are empty where the source does not have them
-    or holds what the standard forbids. Of the pixels it holds their number, their losses and the breast that they show.
+    Of what may identify a patient, that is the four UIDs of a reference; the name, ID, birth date and sex of the
+    patient; and the date, time, ID, accession number and referring physician of the study. The standard requires these,
+    so that a PACS files the result with its image. They are empty where the source does not have them or holds what the
+    standard forbids. The rest is the number of rows and columns, the lossy compression and the side of the breast.
     Spacing is left to the image: a SEG without a frame of reference, which a projection does not have, may not give it
     (PS3.3 table A.51-2), and corresponds to its image pixel by pixel (A.51.5.1).
 
     Raises:
-        InputError: not a DICOM file, not of a kind that a mammogram can have, or without one of the UIDs.
+        InputError: The file is not DICOM, not of a kind that a mammogram can have, or without one of the UIDs.
     """
     try:
         with quiet_pydicom():
@@ -93,18 +95,18 @@ def read_source(file: Path) -> Dataset:
 
 
 def kind_name(sop_class: str) -> str:
-    """What the standard calls a kind of file; of any other, no more is told, since its header may be damaged."""
+    """The standard's name of a kind of file; an unknown one is not repeated, since a damaged header may hold a name."""
     return uid.UID_dictionary[sop_class][0] if sop_class in uid.UID_dictionary else "an unknown kind of file"
 
 
-def laterality(source: Dataset) -> str:
-    """`L` or `R`; empty where the source does not say, or says both."""
-    side = source.get("ImageLaterality") or source.get("Laterality") or ""
-    return side if side in ("L", "R") else ""
+def breast_side(source: Dataset) -> Code | None:
+    """The coded side of the breast; None where the source gives none, or both."""
+    side = source.get("ImageLaterality") or source.get("Laterality")
+    return {"L": codes.SCT.Left, "R": codes.SCT.Right}.get(str(side))
 
 
 def _is_lossy(found: Dataset) -> bool:
-    """Whether the image went through a lossy compression, and says by how much and how: a result has to repeat it."""
+    """True if the image was compressed with losses and says by how much and how: a result has to repeat it."""
     try:
         for keyword in _LOSSY:
             for value in ensure_tuple(found[keyword].value):
@@ -126,14 +128,14 @@ def _allowed(keyword: str, value: object) -> object:
 
 
 def _orientation(value: object) -> list[str]:
-    """Rows' and columns' directions (PS3.3 C.7.6.1.1.1); converted films hold a view here, such as MLO."""
+    """The directions of rows and columns (PS3.3 C.7.6.1.1.1); converted films hold a view here, such as MLO."""
     directions = [] if value is None or isinstance(value, str) else [str(part) for part in value]  # type: ignore[attr-defined]
     return directions if len(directions) == 2 and all(map(_DIRECTIONS.fullmatch, directions)) else []
 
 
 @contextmanager
 def quiet_highdicom() -> Iterator[None]:
-    """Keep back warnings about the source's own values, such as a patient's name of one part: they quote them."""
+    """Suppress warnings about the source's own values, such as a patient's name of one part: they quote them."""
     with quiet_pydicom(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="highdicom")
         yield

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from custom.findings.finding import Measurements
-from custom.findings.measurements import measure
+from custom.findings.measurements import Measurements, measure
 from custom.findings.spacing import Spacing
 
 SIZE = 320

@@ -1,8 +1,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from custom.findings.overlay import BOX_COLOUR, PREDICTION_COLOUR, TRUTH_COLOUR, draw_in_frame, draw_outlines
+from custom.findings.overlay import (
+    BOX_COLOUR,
+    PREDICTION_COLOUR,
+    TRUTH_COLOUR,
+    draw_in_frame,
+    draw_outlines,
+    draw_overlay,
+)
+from tests.scripts.common.prediction.phantom import COLUMNS, ROWS, box_of, frame, mass
+
+HEIGHT = 640
 
 
 def test_outlines_lie_on_the_edge_of_the_mask_with_rows_first():
@@ -35,3 +46,24 @@ def test_in_the_frame_the_box_lies_around_the_outlines():
     }.items():
         rows, columns = np.nonzero((picture == colour).all(-1))
         assert (columns.min(), rows.min(), columns.max(), rows.max()) == (x0, y0, x1, y1)
+
+
+def test_the_overlay_shows_the_mass_in_the_mammogram_and_enlarged():
+    x0, y0, x1, y1 = box_of(30, 60)
+    mask = mass(30, 60)
+    picture = draw_overlay(frame(mask).astype(np.float32), mask, (x0, y0, x1, y1), context=0.6, height=HEIGHT)
+    width = round(COLUMNS * HEIGHT / ROWS)
+    assert picture.shape == (HEIGHT, width + HEIGHT, 3)
+    scale = HEIGHT / ROWS
+    rows, columns = np.nonzero((picture[:, :width] == PREDICTION_COLOUR).all(axis=-1))
+    assert [columns.min() / scale, columns.max() / scale] == pytest.approx([x0, x1], abs=1)
+    assert [rows.min() / scale, rows.max() / scale] == pytest.approx([y0, y1], abs=1)
+    # Beside it the box takes 20 of 44 pixels, with 12 on either side.
+    for colour in (PREDICTION_COLOUR, BOX_COLOUR):
+        rows, columns = np.nonzero((picture[:, width:] == colour).all(axis=-1))
+        extent = [columns.min(), columns.max(), rows.min(), rows.max()]
+        assert extent == pytest.approx([HEIGHT * edge / 44 for edge in (12, 32, 12, 32)], abs=8)
+    # The upper right part of the L's square is outside the outline.
+    corner = picture[round(HEIGHT * 15 / 44), width + round(HEIGHT * 28 / 44)]
+    inside = picture[round(HEIGHT * 15 / 44), width + round(HEIGHT * 15 / 44)]
+    assert corner.max() < inside.min()

@@ -12,7 +12,7 @@ from conftest import with_files
 from monai.bundle import ConfigParser
 from monai.networks import convert_to_torchscript
 
-from scripts.predict.engine import as_onnx
+from scripts.common.prediction.engine import as_onnx
 
 SMALL_FEATURES = [4, 4, 8, 8, 16, 4]
 ODD = (37, 50)

@@ -10,7 +10,9 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from custom.findings.dicom import Algorithm
-from custom.findings.finding import Finding, Measurements
+from custom.findings.finding import Finding
+from custom.findings.measurements import Measurements
+from custom.findings.quality import Quality
 
 COLUMNS, ROWS = 40, 60
 ALGORITHM = Algorithm("1.2.3", "f" * 64)
@@ -24,11 +26,12 @@ def mass(x: int = 11, y: int = 23) -> np.ndarray:
     return mask
 
 
-def finding(mask: np.ndarray, name: str = "case_1", spaced: bool = False, quality: tuple[str, ...] = ()) -> Finding:
+def finding(mask: np.ndarray, name: str = "case_1", spaced: bool = False, flags: tuple[str, ...] = ()) -> Finding:
     """A finding with measurements that tell each other apart; none where the mask is empty."""
     in_mm = (0.25, 1.5, 0.75) if spaced else (None, None, None)
     ends = ((0.0, 0.0), (3.0, 4.0))
     measured = Measurements(24, 12.5, ends, 6.25, ends, 0.625, 0.875, 0.5, *in_mm) if mask.any() else None
+    quality = Quality(flags, 0, int(mask.any()), 0.875 if mask.any() else None, 1.0, 1.0, 0.1)
     return Finding(name, (10.0, 20.0, 30.0, 40.5), mask, mask.astype(np.float32), measured, quality)
 
 

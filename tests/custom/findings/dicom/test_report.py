@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from custom.findings.dicom import write_report, write_segmentation
 from custom.findings.finding import Finding
+from custom.findings.quality import REASONS
 from tests.custom.findings.dicom.mammogram import ALGORITHM, COLUMNS, ROWS, finding, mass, write_mammogram
 from tests.custom.findings.dicom.validator import errors
 
@@ -49,8 +50,9 @@ def test_each_finding_has_its_measurements_in_the_unit_that_is_known(
 
 def test_a_group_refers_to_its_segment_and_its_image_and_is_tracked_as_in_the_segmentation(tmp_path: Path) -> None:
     empty = np.zeros((COLUMNS, ROWS), dtype=bool)
-    quality = ("touches the border of the crop", "low confidence")
-    report = written(tmp_path, finding(mass(), "a", quality=quality), finding(empty, "b"), finding(mass(3, 4), "c"))
+    flags = ("touches_border", "low_confidence")
+    sentences = [REASONS[flag] for flag in flags]
+    report = written(tmp_path, finding(mass(), "a", flags=flags), finding(empty, "b"), finding(mass(3, 4), "c"))
 
     segmentation = pydicom.dcmread(tmp_path / "seg.dcm")
     groups = [group[0] for group in report.content.get_planar_roi_measurement_groups()]
@@ -70,7 +72,7 @@ def test_a_group_refers_to_its_segment_and_its_image_and_is_tracked_as_in_the_se
         assert items(group, "111001")[0].TextValue == "Mammographic mass segmentation"
         assert items(group, "111003")[0].TextValue == "1.2.3"
     assert [len(items(group, "42798000")) for group in groups] == [1, 0, 1]
-    assert [[item.TextValue for item in items(group, "QUALITY")] for group in groups] == [list(quality), [], []]
+    assert [[item.TextValue for item in items(group, "QUALITY")] for group in groups] == [sentences, [], []]
     assert errors(tmp_path / "sr.dcm") == []
 
 

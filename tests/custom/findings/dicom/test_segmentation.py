@@ -64,7 +64,7 @@ def test_mask_segmentation_and_source_overlay_each_other_to_the_pixel(
 ) -> None:
     mask = mass(*place)
     source = write_mammogram(tmp_path / "source.dcm", mask, **elements)
-    found = [finding(mask, "größe_1", "PixelSpacing" in elements, ("low confidence",))]
+    found = [finding(mask, "größe_1", "PixelSpacing" in elements, ("low_confidence",))]
 
     write_segmentation(source, found, tmp_path / "seg.dcm", ALGORITHM)
     write_report(source, found, tmp_path / "seg.dcm", tmp_path / "sr.dcm", ALGORITHM)

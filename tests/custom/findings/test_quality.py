@@ -3,18 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.predict.quality import (
-    DISAGREEMENT,
-    EMPTY,
-    LOW_CONFIDENCE,
-    OUTSIDE_BREAST,
-    SENTENCES,
-    SEVERAL_PIECES,
-    TOUCHES_BORDER,
-    UNUSUAL_SIZE,
-    agreement_of,
-    assess,
-)
+from custom.findings.quality import REASONS, Quality, agreement_of, assess
 
 WINDOW = (10, 20, 50, 70)
 BOX = (20.0, 30.0, 30.0, 40.0)
@@ -42,7 +31,7 @@ def assessed(*pieces: tuple[int, int, int, int], value: float = 0.9, agreement: 
 def test_the_border_of_the_crop(piece: tuple[int, int, int, int], pixels: int):
     quality = assessed(piece)
     assert quality.border_pixels == pixels
-    assert (TOUCHES_BORDER in quality.flags) == (pixels > 0)
+    assert ("touches_border" in quality.flags) == (pixels > 0)
 
 
 def test_the_edge_of_the_mammogram_is_no_border_of_the_crop():
@@ -54,7 +43,7 @@ def test_the_edge_of_the_mammogram_is_no_border_of_the_crop():
 def test_pieces_that_touch_at_a_corner_are_one():
     assert assessed((20, 30, 22, 32), (22, 32, 24, 34)).pieces == 1
     quality = assessed((20, 30, 22, 32), (23, 32, 24, 34))
-    assert (quality.pieces, quality.flags) == (2, (SEVERAL_PIECES,))
+    assert (quality.pieces, quality.flags) == (2, ("several_pieces",))
 
 
 @pytest.mark.parametrize(
@@ -63,15 +52,15 @@ def test_pieces_that_touch_at_a_corner_are_one():
 def test_confidence_lies_between_the_threshold_and_1(value: float, threshold: float, low: bool):
     quality = assessed((20, 30, 30, 40), value=value, threshold=threshold)
     assert quality.confidence == pytest.approx(value)
-    assert quality.flags == ((LOW_CONFIDENCE,) if low else ())
+    assert quality.flags == (("low_confidence",) if low else ())
 
 
 def test_an_empty_mask_is_empty_and_nothing_else():
     quality = assessed()
-    assert (quality.flags, quality.confidence, quality.pieces) == ((EMPTY,), None, 0)
+    assert (quality.flags, quality.confidence, quality.pieces) == (("empty",), None, 0)
 
 
-@pytest.mark.parametrize(("agreement", "flags"), [(0.81, ()), (0.79, (DISAGREEMENT,))])
+@pytest.mark.parametrize(("agreement", "flags"), [(0.81, ()), (0.79, ("disagreement",))])
 def test_disagreement(agreement: float, flags: tuple[str, ...]):
     assert assessed((20, 30, 30, 40), agreement=agreement).flags == flags
 
@@ -80,13 +69,13 @@ def test_disagreement(agreement: float, flags: tuple[str, ...]):
     ("box", "inside", "flags"),
     [
         ((35, 10, 45, 20), 0.5, ()),
-        ((36, 10, 46, 20), 0.4, (OUTSIDE_BREAST,)),
+        ((36, 10, 46, 20), 0.4, ("outside_breast",)),
         ((35.6, 10, 44.4, 20), 0.5, ()),  # Of a pixel that the box only touches, all counts.
         ((0, 0, 40, 50), 1, ()),
-        ((0, 0, 40, 50.5), 1, (UNUSUAL_SIZE,)),
+        ((0, 0, 40, 50.5), 1, ("unusual_size",)),
         ((5, 5, 6, 5.9), 1, ()),
-        ((5, 5, 6, 5.7), 1, (UNUSUAL_SIZE,)),
-        ((0, 0, 100, 100), 0.4, (OUTSIDE_BREAST, UNUSUAL_SIZE)),
+        ((5, 5, 6, 5.7), 1, ("unusual_size",)),
+        ((0, 0, 100, 100), 0.4, ("outside_breast", "unusual_size")),
     ],
 )
 def test_the_box_and_the_breast(box: tuple[float, float, float, float], inside: float, flags: tuple[str, ...]):
@@ -120,5 +109,6 @@ def test_nothing_agrees_with_nothing():
 
 
 def test_each_flag_is_a_sentence_in_a_report():
-    assert all(sentence.endswith(".") for sentence in SENTENCES.values())
-    assert len(set(SENTENCES.values())) == len(SENTENCES) == 7
+    sentences = Quality(tuple(REASONS), 0, 1, 0.9, 1.0, 1.0, 0.1).reasons
+    assert all(sentence.endswith(".") for sentence in sentences)
+    assert len(set(sentences)) == 7

@@ -16,7 +16,7 @@ from tests.custom.findings.dicom.mammogram import write_mammogram
 
 COLUMNS, ROWS = 120, 160
 SIDE = 20
-INFERENCE = Path(__file__).parents[3] / "bundle" / "configs" / "inference.json"
+INFERENCE = Path(__file__).parents[4] / "bundle" / "configs" / "inference.json"
 # The brighter half of the crop. With a margin of 0.3 the crop of a box of 20 pixels has 32, so nothing is resampled.
 BRIGHT = {
     "network_name": "bright",

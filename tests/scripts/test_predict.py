@@ -19,13 +19,15 @@ from custom.data import Datalist, boxed_items
 from custom.errors import InputError, message
 from custom.readers import read_mask, read_pixels
 from custom.transforms import CLAHE, WienerFilter, mask_box
+from scripts import predict as verb
+from scripts.common import bundle
 from scripts.common.command_line import checked
-from scripts.predict import command, outputs, predictor
-from scripts.predict.command import predict
+from scripts.common.prediction import outputs, predictor
+from scripts.predict import predict
 from tests.custom.findings.dicom.mammogram import write_mammogram
 from tests.custom.findings.dicom.validator import errors
 from tests.planted import find_planted, plant
-from tests.scripts.predict.phantom import (
+from tests.scripts.common.prediction.phantom import (
     COLUMNS,
     INFERENCE,
     ROWS,
@@ -177,9 +179,9 @@ def test_a_repetition_changes_nothing_and_does_only_what_is_not_done(
         worked.append(job.folder.name)
         return original(order, job)
 
-    original = command._predict_image
-    monkeypatch.setattr(command, "spread", here)
-    monkeypatch.setattr(command, "_predict_image", predict_image)
+    original = verb.predict_job
+    monkeypatch.setattr(verb, "spread", here)
+    monkeypatch.setattr(verb, "predict_job", predict_image)
 
     def again(**changes: object) -> list[str]:
         worked.clear()
@@ -306,7 +308,7 @@ def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path, monkeypatch: 
     file = write_image(tmp_path / "a.dcm", mass(30, 60))
     given = {"image": str(file), "output_dir": str(tmp_path / "out"), "boxes": box_of(30, 60), "run_dir": str(run)}
     with monkeypatch.context() as lacking:
-        lacking.setattr(predictor, "RELEASED", tmp_path / "model.pt")
+        lacking.setattr(bundle, "RELEASED", tmp_path / "model.pt")
         assert "model.pt: no such model; expected the released weights: restore it, or pass --run_dir" in refused(
             **given | {"run_dir": None}
         )

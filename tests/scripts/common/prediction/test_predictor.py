@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from custom.errors import InputError
+from scripts.common import bundle
 from scripts.common.bundle import read_recipe
-from scripts.predict import predictor
-from scripts.predict.predictor import Predictor
-from tests.scripts.predict.phantom import box_of, mass, write_image, write_run
+from scripts.common.prediction.predictor import Predictor
+from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_run
 
 
 @pytest.mark.parametrize("averaged", [False, True])
-def test_agreement_is_that_of_single_views_whatever_the_outline_is_made_of(tmp_path: Path, averaged: bool):
-    """Looks to one side only, so that a turned crop gets another outline."""
+def test_one_pass_over_the_orientations_serves_agreement_and_outline(tmp_path: Path, averaged: bool):
+    """The network looks to one side only, so that a rotated crop gets another outline."""
     seen = 0
 
     def to_the_left(batch: torch.Tensor) -> torch.Tensor:
@@ -26,12 +26,12 @@ def test_agreement_is_that_of_single_views_whatever_the_outline_is_made_of(tmp_p
     recipe = read_recipe(str(write_run(tmp_path / "run", test_time_augmentation=averaged)))
     one = Predictor(recipe, to_the_left)
     mammogram = one.read(write_image(tmp_path / "a.png", mass(30, 60)))
-    [(_, quality)] = one.outline(mammogram, ["a"], [one.crop(mammogram, box_of(30, 60))])
+    (finding,) = one.outline(mammogram, {"a": one.crop(mammogram, box_of(30, 60))})
     assert seen == 8
-    assert quality.agreement < 0.8
+    assert finding.quality.agreement < 0.8
 
 
-def test_an_inferer_without_views_is_refused(tmp_path: Path):
+def test_an_inferer_without_orientations_is_refused(tmp_path: Path):
     folder = write_run(tmp_path / "run")
     args = json.loads((folder / "inference.json").read_text())
     args["inferer"] = {"_target_": "monai.inferers.SimpleInferer"}
@@ -44,8 +44,8 @@ def test_weights_that_the_metadata_do_not_name_are_refused(tmp_path: Path, monke
     model, metadata = tmp_path / "model.pt", tmp_path / "metadata.json"
     model.write_bytes(b"weights")
     metadata.write_text(json.dumps({"name": "a bundle"}))
-    monkeypatch.setattr(predictor, "RELEASED", model)
-    monkeypatch.setattr(predictor, "METADATA", metadata)
+    monkeypatch.setattr(bundle, "RELEASED", model)
+    monkeypatch.setattr(bundle, "METADATA", metadata)
     with pytest.raises(InputError, match=r"metadata\.json: names no weights, found .*model\.pt; release"):
         read_recipe(None)
     model.unlink()

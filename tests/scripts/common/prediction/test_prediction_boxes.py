@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from custom.errors import InputError
-from scripts.predict.boxes import Request, read_requests
-from scripts.predict.images import Images
+from scripts.common.prediction.boxes import Request, read_requests
+from scripts.common.prediction.images import Images
 from tests.custom.findings.dicom.test_gsps import annotation, graphic, write_state
-from tests.scripts.predict.phantom import COLUMNS, ROWS, mass, write_image
+from tests.scripts.common.prediction.phantom import COLUMNS, ROWS, mass, write_image
 
 
 @pytest.fixture

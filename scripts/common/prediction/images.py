@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from pathlib import Path, PurePath
 
 from custom.errors import InputError
@@ -14,21 +15,22 @@ class Images:
     """One image, or all below a folder.
 
     Args:
-        image: the file or the folder.
-        without: files and folders below it that are none of its images.
+        image: The file or the folder.
+        without: Files and folders that are none of its images, wherever they are.
 
     Raises:
-        InputError: there is no such file, or no image below the folder.
+        InputError: There is no such file, or no image below the folder.
     """
 
-    def __init__(self, image: Path, without: tuple[Path, ...] = ()) -> None:
+    def __init__(self, image: Path, without: Collection[Path] = ()) -> None:
         self.single = not image.is_dir()
         self.root = image.parent if self.single else image
         if not image.exists():
             raise InputError(
                 f"{image}: no such file or folder; expected a mammogram or a folder of them: check --image"
             )
-        excluded = [path.resolve() for path in without]
+        # A folder that holds the image's own excludes nothing.
+        excluded = {path.resolve() for path in without} - {*image.resolve().parents}
         self.files = [image] if self.single else sorted(file for file in image.rglob("*") if _counts(file, excluded))
         if not self.files:
             raise InputError(
@@ -40,19 +42,25 @@ class Images:
             self._by_name[file.name].append(file)
 
     def name(self, file: Path) -> str:
-        """What the results call an image: its path below the folder."""
+        """The name of an image in the results: its path below the folder."""
         return self._relative(file).as_posix()
 
     def folder(self, file: Path) -> PurePath:
-        """Where the results of an image belong: its name without suffix, unless another has the same then."""
+        """The folder of an image's results: its name without suffix, unless another image shares it."""
         bare = self._without_suffix(file)
         return self._relative(file) if self._bare[bare] > 1 else bare
+
+    def only(self, what: str) -> Path:
+        """The single image; where there is a folder, an InputError says that `what` belongs to a single one."""
+        if not self.single:
+            raise InputError(f"{what} belongs to one mammogram, found the folder {self.root}; name a file by --image")
+        return self.files[0]
 
     def find(self, name: str) -> Path:
         """The image that a table calls `name`: by its path below the folder, else by the end of its path.
 
         Raises:
-            InputError: none or several fit.
+            InputError: None or several fit.
         """
         sought = PurePath(name)
         named = self._by_name.get(sought.name, [])
@@ -75,7 +83,7 @@ class Images:
                         file, force=True, specific_tags=["SOPInstanceUID", "Columns", "Rows"], stop_before_pixels=True
                     )
                     found[str(header.SOPInstanceUID)] = file, int(header.Columns), int(header.Rows)
-                except Exception:  # What is wrong with it is told when its pixels are read.
+                except Exception:  # Reading its pixels will say what is wrong with it.
                     continue
         return found
 
@@ -86,10 +94,8 @@ class Images:
         return file.relative_to(self.root)
 
 
-def _counts(file: Path, excluded: list[Path]) -> bool:
-    hidden = file.name.startswith(".")
-    return file.is_file() and not hidden and not _within(file.resolve(), excluded) and is_image(file)
-
-
-def _within(file: Path, places: list[Path]) -> bool:
-    return any(place == file or place in file.parents for place in places)
+def _counts(file: Path, excluded: set[Path]) -> bool:
+    if not file.is_file() or file.name.startswith("."):
+        return False
+    resolved = file.resolve()
+    return excluded.isdisjoint([resolved, *resolved.parents]) and is_image(file)

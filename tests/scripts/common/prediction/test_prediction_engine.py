@@ -12,9 +12,9 @@ from conftest import snapshot
 
 from custom.errors import InputError
 from custom.readers import read_mask, read_pixels
-from scripts.predict import engine
-from scripts.predict.command import predict
-from tests.scripts.predict.phantom import box_of, mass, write_image, write_run
+from scripts.common.prediction import engine
+from scripts.predict import predict
+from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_run
 
 EDGES = {
     "_target_": "torch.nn.Conv2d",
@@ -33,7 +33,7 @@ def image(tmp_path: Path) -> Path:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_onnx_runtime_outlines_as_pytorch_does(image: Path, tmp_path: Path):
-    # Looks at its neighbours on one side only, and at a crop that is not square: a turned one is another one.
+    # Looks at its neighbours on one side only, and at a crop that is not square: a rotated one has another size.
     run = write_run(tmp_path / "runs" / "edges", image_size=[48, 32], network_def=EDGES)
     weight = torch.tensor([[0.0, 0, 0], [0, 20, -8], [0, -5, 0]])
     torch.save({"weight": weight[None, None], "bias": torch.tensor([-3.0])}, run / "model.pt")
