@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import bootstrap
 
-from custom.metrics.vocabulary import COUNTS, GROUPS, METRICS, value_of
-
-Row = dict[str, Any]
+from custom.metrics.vocabulary import COUNTS, GROUPS, METRICS, Row, value_of
 
 
 def summarise(rows: Sequence[Row], samples: int = 2000, confidence: float = 0.95, seed: int = 0) -> dict[str, Any]:

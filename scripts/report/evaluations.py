@@ -1,30 +1,34 @@
-"""Which evaluations of a run and of a study are shown in full, and what they are called."""
+"""Which evaluations of a run and of a study are shown in full, and what they and their lesions are called."""
 
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.common.datasets import told_name
+from custom.metrics.vocabulary import ATTRIBUTES, BOX, GROUPS
+from scripts.common.cases import Row
+from scripts.common.datasets import UNKNOWN, told_name
 from scripts.common.formatting import count_lesions, slug
 from scripts.common.study_folder import TEST, mean_over_seeds, read_record
 from scripts.report.blocks import NotThere
-from scripts.report.sources import Evaluation, Row, Run, Study
+from scripts.report.sources import Evaluation, Run, StudyResults
 
-# The further ones stand in the table of all evaluations alone, or a study of boxes would fill the page.
+DIAMETER = "diameter, pixels"
+# Further ones are only in the table of all evaluations, or a study of boxes would fill the page.
 MOST = 3
-# Of a setting that only an evaluation has, the value that changes nothing.
+# Settings that only an evaluation has, with the value that changes nothing.
 _USUAL = {"box_displacement": 0.0}
-# They change where something is or how fast, not what is measured.
+# Settings that change where something is or how fast, not what is measured.
 _OF_THE_MACHINE = {"dataset_dir", "output_dir", "cache_dir", "num_workers", "batch_size", "processes", "epochs"}
 
 
 def principal(run: Run) -> list[Evaluation]:
-    """The evaluations that are shown in full: one on each datalist, with the settings of the training.
+    """Return the evaluations that are shown in full: one on each datalist, with the settings of the training.
 
-    That on the run's own data comes first. Where all have other settings, such as displaced boxes, those that differ
-    least.
+    The one on the run's own data comes first. Where all have other settings, such as displaced boxes, those that differ
+    least are shown.
     """
 
     def strangeness(evaluation: Evaluation) -> tuple[bool, bool, int, float, str]:
@@ -67,7 +71,7 @@ def tested_on(evaluation: Evaluation) -> str:
 
 
 def suffix(run: Run, evaluation: Evaluation) -> str:
-    """What the names of an evaluation's figures end in; empty where it is the only one that is shown in full."""
+    """The end of the names of an evaluation's figures; empty where it is the only one that is shown in full."""
     return f"_{slug(evaluation.name)}" if len(principal(run)) > 1 else ""
 
 
@@ -76,14 +80,14 @@ def tested(evaluation: Evaluation) -> str:
     return count_lesions(evaluation.summary["lesions"], evaluation.summary["patients"])
 
 
-def reference_arm(study: Study) -> str:
+def reference_arm(study: StudyResults) -> str:
     """The arm that the study compares the others with."""
     with (study.folder / "table.csv").open(newline="") as table:
         return next(csv.DictReader(table))["reference"]
 
 
-def first_tests(study: Study) -> dict[str, list[Evaluation]]:
-    """Of each arm the evaluations of its seeds in the study's first test; without the arms that have none."""
+def first_tests(study: StudyResults) -> dict[str, list[Evaluation]]:
+    """Return the evaluations of each arm's seeds in the study's first test, without the arms that have none."""
     if not study.runs:
         return {}
     test = slug(next(iter(read_record(study.folder)["tests"]))) or TEST
@@ -94,38 +98,68 @@ def first_tests(study: Study) -> dict[str, list[Evaluation]]:
     return {arm: of_arm for arm, of_arm in evaluations.items() if of_arm}
 
 
-def comparable_tests(study: Study) -> dict[str, list[Evaluation]]:
-    """`first_tests` without the arms that were tested on other mammograms than the reference.
-
-    Empty for a study without runs.
+def comparable_tests(study: StudyResults) -> dict[str, list[Evaluation]]:
+    """Return `first_tests` without the arms that were tested on other mammograms than the reference.
 
     Raises:
-        NotThere: the runs of the reference are gone.
+        NotThere: The runs of the reference are gone.
     """
     if not study.runs:
         return {}
     evaluations, reference = first_tests(study), reference_arm(study)
     if reference not in evaluations:
         raise NotThere(f"The runs of the reference, {reference}, are gone. Start the study again to train them anew.")
-    source = _source(evaluations[reference][0])
-    return {arm: of_arm for arm, of_arm in evaluations.items() if _source(of_arm[0]) == source}
+    source = _source(evaluations[reference])
+    return {arm: of_arm for arm, of_arm in evaluations.items() if _source(of_arm) == source}
+
+
+def _source(evaluations: Sequence[Evaluation]) -> tuple[str, str]:
+    dataset = evaluations[0].summary["dataset"]
+    return dataset["name"], dataset["source"]
 
 
 def average_seeds(arm: str, evaluations: Sequence[Evaluation]) -> list[Row]:
-    """The lesions of an arm with their metadata, the measures averaged over the seeds.
+    """Return the lesions of an arm with their metadata, the measures averaged over the seeds.
 
     Args:
-        arm: its name.
-        evaluations: of its seeds.
+        arm: Name of the arm.
+        evaluations: Evaluations of its seeds.
 
     Raises:
-        InputError: the seeds were tested on different lesions.
+        InputError: The seeds were tested on different lesions.
     """
     about = {lesion["lesion_id"]: lesion for lesion in evaluations[0].lesions}
     lesions = mean_over_seeds(arm, [evaluation.lesions for evaluation in evaluations])
-    return [about[lesion["lesion_id"]] | lesion for lesion in lesions]
+    return [{**about[lesion["lesion_id"]], **lesion} for lesion in lesions]
 
 
-def _source(evaluation: Evaluation) -> tuple[str, str]:
-    dataset = evaluation.summary["dataset"]
-    return dataset["name"], dataset["source"]
+def is_known(value: str | None) -> bool:
+    """Whether a lesion's metadata say something; data sets write `UNKNOWN` as well as nothing."""
+    return value not in (None, "", UNKNOWN)
+
+
+def shown_value(attribute: str, value: str) -> str:
+    """A value of an attribute for a reader: `BENIGN_WITHOUT_CALLBACK` is `benign without callback`."""
+    if not is_known(value):
+        return "not known"
+    return value.replace("_", " ").lower() if attribute == "pathology" else value
+
+
+def named_value(attribute: str, value: str) -> str:
+    """The same behind the name of the attribute: `ACR density 2`."""
+    return f"{ATTRIBUTES[attribute]} {shown_value(attribute, value)}"
+
+
+def known_attributes(row: Row) -> str:
+    """What is known of a lesion: `BI-RADS 4, ACR density 2, view MLO`."""
+    return ", ".join(named_value(attribute, row[attribute]) for attribute in GROUPS if is_known(row[attribute]))
+
+
+def diameter(row: Row) -> float:
+    """The diameter of the circle with as many pixels as the lesion, in pixels of the source image."""
+    return 2 * math.sqrt(row["lesion_pixels"] / math.pi)
+
+
+def box_of(row: Row) -> list[float]:
+    """The box that the network was given, `(x0, y0, x1, y1)` in pixels of the source image."""
+    return [row[edge] for edge in BOX]

@@ -1,34 +1,34 @@
-"""What a report is about: the folder of a run or of a study, with the data behind it as far as it is there."""
+"""The folders that a report is about: runs and studies, with the data behind them as far as they are there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired
+from pathlib import Path, PurePath
+from typing import Annotated, Any, NotRequired
 
 from annotated_types import Gt, Len, Lt
 from pydantic import ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
 from typing_extensions import TypedDict
 
-from custom.data import Datalist
+from custom.data import FILE_KEYS, Datalist
 from custom.errors import InputError
 from custom.files import FileName, file_sha256, read_json
 from custom.handlers import read_lesions
-from custom.metrics.vocabulary import ATTRIBUTES as METADATA
-from custom.metrics.vocabulary import BOX, METRICS
+from custom.metrics.vocabulary import ATTRIBUTES, BOX, COUNTS, GROUPS, METRICS, measured_metrics
 from custom.runs.folder import MODEL
+from scripts.common.cases import Row
 from scripts.common.curves import read_curves
+from scripts.common.datasets import told_name
 from scripts.common.formatting import slug
 from scripts.common.study_folder import RECORD, read_record
+from scripts.report.blocks import NotThere
 
-Row = dict[str, Any]
-
-_MEND = "repeat what wrote it"
+_REMEDY = "repeat what wrote it"
 
 
 class _RunArgs(TypedDict):
-    """Of the settings in `training.json`, and in a `summary.json`, what a report shows."""
+    """The settings in `training.json` and `summary.json` that a report shows."""
 
     __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
 
@@ -70,7 +70,7 @@ class _Matrix(TypedDict):
 class _Group(TypedDict):
     lesions: PositiveInt
     patients: PositiveInt
-    per_lesion: dict[Literal[*METRICS], _Statistics]  # type: ignore[valid-type]
+    per_lesion: dict[str, _Statistics]
     pooled: dict[str, FiniteFloat]
     confusion_matrix: _Matrix
 
@@ -94,91 +94,112 @@ class _Summary(_Group):
     versions: dict[str, str]
 
 
-_OF_A_BIN = {"lesion_id", "patient_id", "probability_low", "probability_high", "pixels"} | {
-    *("mean_probability", "lesion_share"),
-}
-_OF_A_LESION = {
-    *("lesion_id", *METADATA, *BOX, "lesion_pixels", "tp", "fp", "fn", "tn"),
-    *("dice", "jaccard", "precision", "recall", "hausdorff95", "dice_ellipse", "dice_all_foreground"),
-}
+_BIN_COLUMNS = (
+    *("lesion_id", "patient_id", "probability_low", "probability_high"),
+    *("pixels", "mean_probability", "lesion_share"),
+)
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """An evaluation of a run.
-
-    Attributes:
-        folder: holds `lesions.csv`, `summary.json`, `predictions`.
-        summary: content of `summary.json`.
-        lesions: of `lesions.csv`, numbers as float.
-        calibration: rows of `calibration.csv`, numbers as float; empty where there is none.
-        data: None where the data set is not there or is another by now.
-    """
-
+class _Folder:
     folder: Path
-    summary: dict[str, Any]
-    lesions: list[Row]
-    calibration: list[Row]
-    data: Datalist | None
 
     @property
     def name(self) -> str:
-        """The name of its folder: data set, split and how it was tested."""
+        """The name of the folder."""
         return self.folder.name
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run folder.
+class Evaluation(_Folder):
+    """An evaluation of a run, named after data set, split and how it was tested.
 
     Attributes:
-        folder: of the run.
-        args: content of `training.json`.
-        curves: of each scalar in the run's events the value at each epoch.
-        evaluations: in the order of their names.
-        data: that it was trained on; None where it is not there.
+        summary: Content of `summary.json`.
+        lesions: Rows of `lesions.csv`, numbers as float.
+        calibration: Rows of `calibration.csv`, numbers as float; empty where there is none.
+        data: Data set; None where it is not there or has changed.
     """
 
-    folder: Path
+    summary: dict[str, Any]
+    lesions: list[dict[str, Any]]
+    calibration: list[dict[str, Any]]
+    data: Datalist | None
+
+    @property
+    def bootstrap(self) -> tuple[int, float, int]:
+        """Samples, confidence and seed of the intervals."""
+        settings = self.summary["settings"]
+        return settings["bootstrap_samples"], settings["confidence"], settings["seed"]
+
+    @property
+    def confidence(self) -> str:
+        """The confidence of the intervals, such as `95 %`."""
+        return f"{100 * self.summary['settings']['confidence']:g} %"
+
+    def entry(self, row: Row) -> Row:
+        """The datalist's entry of a lesion, with its files.
+
+        Raises:
+            NotThere: The data set, or one of its files, is gone.
+        """
+        if self.data is None:
+            raise NotThere(
+                f"The mammograms of {told_name(self.summary['dataset'])} are not where {self.name} found them. "
+                "Pass the prepared data set by --dataset_dir."
+            )
+        entry = self.data.entries[row["lesion_id"]]
+        for key in FILE_KEYS:
+            if not Path(entry[key]).is_file():
+                raise NotThere(
+                    f"{Path(entry[key]).name}, the {key} of {row['lesion_id']}, is gone from the data set. "
+                    "Restore it, or prepare the data set again."
+                )
+        return entry
+
+    def prediction(self, row: Row) -> Path:
+        """The file of a lesion's predicted mask."""
+        return self.folder / "predictions" / f"{row['lesion_id']}.png"
+
+
+@dataclass(frozen=True)
+class Run(_Folder):
+    """A run.
+
+    Attributes:
+        args: Content of `training.json`.
+        curves: Value at each epoch of each scalar in the run's events.
+        evaluations: Evaluations in the order of their names.
+        data: Data set that it was trained on; None where it is not there.
+    """
+
     args: dict[str, Any]
     curves: dict[str, dict[int, float]]
     evaluations: list[Evaluation]
     data: Datalist | None
 
-    @property
-    def name(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
-
 
 @dataclass(frozen=True)
-class Study:
-    """The folder of a study.
+class StudyResults(_Folder):
+    """What a study has left in its folder.
 
     Attributes:
-        folder: of the study; its name is the study's.
-        runs: of each arm its runs in the order of their seeds; empty for a study of images.
+        runs: Runs of each arm in the order of their seeds; empty for a study of images.
     """
 
-    folder: Path
     runs: dict[str, list[Run]]
 
-    @property
-    def name(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
 
-
-def read_source(folder: Path, dataset_dirs: Sequence[Path]) -> Run | Study:
+def read_source(folder: Path, dataset_dirs: Sequence[Path]) -> Run | StudyResults:
     """Read the folder of a run or a study.
 
     Args:
-        folder: of the run or the study.
-        dataset_dirs: data sets to look for besides those that the results name; one is used where its datalist is the
+        folder: Folder of the run or the study.
+        dataset_dirs: Data sets to look for besides those that the results name; one is used where its datalist is the
             one that a result was made from.
 
     Raises:
-        InputError: it is neither, or a file in it is damaged.
+        InputError: The folder is neither, or a file in it is damaged.
     """
     if (folder / "training.json").is_file():
         return read_run(folder, dataset_dirs)
@@ -190,7 +211,7 @@ def read_source(folder: Path, dataset_dirs: Sequence[Path]) -> Run | Study:
     )
 
 
-def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> Study:
+def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> StudyResults:
     """See `read_source`."""
     arms = read_record(folder)["arms"] if (folder / RECORD).is_file() else ()
     seeds: dict[str, dict[int, Path]] = {arm: {} for arm in arms}
@@ -199,35 +220,42 @@ def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> Study:
         for arm in arms:
             if slug(arm) == name and seed.isdecimal():
                 seeds[arm][int(seed)] = run.parent
-    return Study(
+    return StudyResults(
         folder, {arm: [read_run(runs[seed], dataset_dirs) for seed in sorted(runs)] for arm, runs in seeds.items()}
     )
 
 
 def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
     """See `read_source`."""
-    args = read_json(folder / "training.json", _MEND, _RunArgs)
+    args = read_json(folder / "training.json", _REMEDY, _RunArgs)
     evaluations = [
         read_evaluation(summary.parent, dataset_dirs) for summary in sorted(folder.glob("evaluation/*/summary.json"))
     ]
     for evaluation in evaluations:
         _check_model(folder, evaluation)
-    # A run does not say which datalist it was trained on, but its evaluation on the same data does.
-    known = [evaluation.summary for evaluation in evaluations if _place(evaluation.summary["settings"]) == _place(args)]
-    data = _find_data(args, known[0]["dataset"]["datalist_sha256"] if known else None, dataset_dirs)
+    data = _find_data(args, own_dataset(args, evaluations).get("datalist_sha256"), dataset_dirs)
     curves = {tag: {epoch: event.value for epoch, event in curve.items()} for tag, curve in read_curves(folder).items()}
     return Run(folder, args, curves, evaluations, data)
 
 
+def own_dataset(args: Row, evaluations: Sequence[Evaluation]) -> Row:
+    """What an evaluation on a run's own data says of them: the run itself names their folder and no more."""
+    own = [one.summary["dataset"] for one in evaluations if _place(one.summary["settings"]) == _place(args)]
+    return own[0] if own else {"name": PurePath(args["dataset_dir"]).name}
+
+
 def read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
-    """The folder of an evaluation; see `read_source`."""
-    summary = read_json(folder / "summary.json", _MEND, _Summary)
-    table, calibration = folder / "lesions.csv", folder / "calibration.csv"
+    """Read the folder of an evaluation; see `read_source`."""
+    file, table, bins_file = (folder / name for name in ("summary.json", "lesions.csv", "calibration.csv"))
+    summary = read_json(file, _REMEDY, _Summary)
+    _check(file, summary["by"], GROUPS)
+    for group in (summary, *(group for groups in summary["by"].values() for group in groups.values())):
+        _check(file, group["per_lesion"], METRICS)
     lesions = read_lesions(table)
-    bins = read_lesions(calibration) if calibration.is_file() else []
-    _check(table, lesions[0] if lesions else {}, _OF_A_LESION)
+    _check(table, lesions[0] if lesions else (), ("lesion_id", *ATTRIBUTES, *BOX, *COUNTS, *measured_metrics()))
+    bins = read_lesions(bins_file) if bins_file.is_file() else []
     if bins:
-        _check(calibration, bins[0], _OF_A_BIN)
+        _check(bins_file, bins[0], _BIN_COLUMNS)
     data = _find_data(summary["settings"], summary["dataset"]["datalist_sha256"], dataset_dirs)
     return Evaluation(folder, summary, lesions, bins, data)
 
@@ -247,7 +275,7 @@ def _place(settings: Row) -> tuple[str, str]:
 
 
 def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequence[Path]) -> Datalist | None:
-    """The first data set whose datalist is the one that is looked for; any, where no hash is known."""
+    """The first data set whose datalist has the hash; where no hash is known, the first that is there."""
     folder, split = _place(settings)
     for place in (*dataset_dirs, Path(folder)):
         try:
@@ -259,9 +287,9 @@ def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequenc
     return None
 
 
-def _check(file: Path, found: Row, names: set[str]) -> None:
+def _check(file: Path, found: Iterable[str], names: Iterable[str]) -> None:
     """Refuse a file of another version, or that someone changed, before anything is drawn of it."""
-    if missing := sorted(names - found.keys()):
+    if missing := sorted({*names} - {*found}):
         raise InputError(
             f"{file}: {', '.join(missing)} not found, expected in a file of this version; repeat what wrote it"
         )

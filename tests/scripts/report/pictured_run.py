@@ -16,11 +16,10 @@ from custom.files import write_csv
 from custom.handlers.evaluation import read_lesions
 from custom.metrics.lesion import lesion_scores
 from custom.metrics.summary import summarise
-from custom.metrics.vocabulary import ATTRIBUTES as METADATA
-from custom.metrics.vocabulary import BOX
+from custom.metrics.vocabulary import ATTRIBUTES, BOX
 from custom.readers import read_mask
 from custom.transforms import lesion_window, mask_box
-from scripts.report.sources import Run, Study, read_run, read_source
+from scripts.report.sources import Run, StudyResults, read_run, read_source
 from tests.conftest import PLAIN, write_png
 
 # As `training.json` has them.
@@ -60,7 +59,7 @@ def write_run(
             box = mask_box(truth[None])
             assert box is not None
             scores = lesion_scores(prediction, truth, np.zeros_like(truth), lesion_window(box, 0.2, True), box)
-            metadata = {name: entry.get(name, "") for name in METADATA}
+            metadata = {name: entry.get(name, "") for name in ATTRIBUTES}
             rows.append(
                 {"lesion_id": entry["lesion_id"], **metadata, **scores, **dict(zip(BOX, map(float, box), strict=True))}
             )
@@ -117,7 +116,9 @@ def made_run(folder: Path, dataset: Path, **settings: Any) -> Run:
     return read_run(write_run(folder, dataset, **settings), [])
 
 
-def made_study(folder: Path, dataset: Path, arms: dict[str, Predict], tests: Sequence[str] = ("", "30 %")) -> Study:
+def made_study(
+    folder: Path, dataset: Path, arms: dict[str, Predict], tests: Sequence[str] = ("", "30 %")
+) -> StudyResults:
     """A study with one seed; the last arm is the reference."""
     for arm, predict in arms.items():
         write_run(folder / "runs" / f"{arm}_seed0", dataset, ["test", "30"][: len(tests)], predict)
@@ -128,5 +129,5 @@ def made_study(folder: Path, dataset: Path, arms: dict[str, Predict], tests: Seq
     with (folder / "table.csv").open("w", newline="") as table:
         csv.writer(table).writerows([("arm", "reference"), (next(iter(arms)), list(arms)[-1])])
     study = read_source(folder, [])
-    assert isinstance(study, Study)
+    assert isinstance(study, StudyResults)
     return study

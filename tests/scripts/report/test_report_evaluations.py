@@ -6,8 +6,8 @@ import pytest
 
 from scripts.report.blocks import NotThere
 from scripts.report.evaluations import average_seeds, comparable_tests, first_tests, principal, suffix, title
+from tests.scripts.report.bare_run import evaluation, lesion, run_of
 from tests.scripts.report.pictured_run import made_study
-from tests.scripts.report.told_run import evaluation, lesion, run_of
 
 ROWS = [lesion(0), lesion(1)]
 OWN = evaluation("small_patient", ROWS)
