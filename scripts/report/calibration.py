@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,9 @@ from scripts.common.cases import Row
 from scripts.common.formatting import count_lesions, share
 from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS
 from scripts.report.blocks import Block, Figure, Figures, NotThere
-from scripts.report.evaluations import first_tests, principal, suffix, title
 from scripts.report.figures import WIDTH, finish, new_axes
+from scripts.report.results import Run, StudyResults
 from scripts.report.run_card import evaluating_command
-from scripts.report.sources import Run, StudyResults
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,15 @@ class Bin:
 
 
 def calibration(run: Run) -> list[Block]:
-    """Draw the reliability diagram of each principal evaluation.
-
-    Raises:
-        NotThere: None of them has a `calibration.csv`.
-    """
+    """Draw the reliability diagram of each principal evaluation that has a `calibration.csv`."""
     figures, missing = [], []
-    for evaluation in principal(run):
+    for evaluation in run.principal:
         if not evaluation.calibration:
             missing.append(evaluating_command(run, evaluation))
             continue
         bins = pool(evaluation.calibration, *evaluation.bootstrap)
-        about = f"{title(run, evaluation)}: {_count_pixels(evaluation.calibration)}"
-        figures.append(_figure(f"calibration{suffix(run, evaluation)}", bins, about, evaluation.confidence))
+        about = f"{run.title(evaluation)}: {_count_pixels(evaluation.calibration)}"
+        figures.append(_figure(f"calibration{run.suffix(evaluation)}", bins, about, evaluation.confidence))
     if missing and not figures:
         raise NotThere(f"An evaluation has no calibration.csv, as older ones have none. Evaluate again: {missing[0]}")
     return [Figures(figures)] if figures else []
@@ -64,7 +60,7 @@ def study_calibration(study: StudyResults) -> list[Block]:
     """Draw one line for each arm that has the probabilities, all its seeds pooled."""
     rows = {
         arm: of_arm
-        for arm, evaluations in first_tests(study).items()
+        for arm, evaluations in study.first_tests().items()
         if (of_arm := [row for evaluation in evaluations for row in evaluation.calibration])
     }
     if not rows:
@@ -95,11 +91,12 @@ def pool(rows: Sequence[Row], samples: int = 0, confidence: float = 0.95, seed: 
         confidence: Confidence of the intervals.
         seed: Seed of the draws.
     """
+    by_range: dict[tuple[float, float], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["pixels"]:
+            by_range[row["probability_low"], row["probability_high"]].append(row)
     bins = []
-    for low, high in sorted({(row["probability_low"], row["probability_high"]) for row in rows}):
-        inside = [row for row in rows if row["probability_low"] == low and row["pixels"]]
-        if not inside:
-            continue
+    for (low, high), inside in sorted(by_range.items()):
         pixels = np.array([row["pixels"] for row in inside], float)
         lesion = pixels * [row["lesion_share"] for row in inside]
         probability = float(pixels @ [row["mean_probability"] for row in inside] / pixels.sum())
@@ -118,12 +115,11 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 def _figure(name: str, bins: Sequence[Bin], about: str, confidence: str) -> Figure:
     drawing = Drawing(figsize=(WIDTH, 4.8))
     above, below = drawing.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    ends = {part.probability: part.interval for part in bins if part.interval}
+    if ends:
+        lows, highs = zip(*ends.values(), strict=True)
+        above.vlines(list(ends), lows, highs, color=BLUE, linewidth=4, alpha=0.35, label=f"{confidence} interval")
     x, y = [part.probability for part in bins], [part.lesion for part in bins]
-    label = f"{confidence} interval"
-    for part in bins:
-        if part.interval:
-            above.plot([part.probability] * 2, part.interval, color=BLUE, linewidth=4, alpha=0.35, label=label)
-            label = ""
     above.plot(x, y, "-o", color=BLUE, markersize=4, label="network")
     _diagonal(above)
     finish(above, "", "share of pixels that are lesion", grid="both")
@@ -141,7 +137,7 @@ def _figure(name: str, bins: Sequence[Bin], about: str, confidence: str) -> Figu
         f"lesion. Expected calibration error, the mean distance to the diagonal weighted by pixels: {error}. Bars: the "
         "share of the pixels with such a probability."
     )
-    if any(part.interval for part in bins):
+    if ends:
         caption += " The interval draws whole patients."
     alt = (
         f"Reliability diagram: expected calibration error {error}; farthest off, among bins with a hundredth of the "

@@ -19,11 +19,12 @@ from scripts.common.documents import check_place, put
 from scripts.common.drawing import drawn_as
 from scripts.common.formatting import share, text_table
 from scripts.common.palette import GREY
-from scripts.report.evaluations import box_of, diameter, known_attributes
 from scripts.report.figures import COLOURS, DPI, WIDTH, figure_style, new_tiles, show_box, show_outlined
+from scripts.report.lesions import box_of, diameter, known_attributes
 from scripts.report.metrics import mean_with_interval
 from scripts.report.panels import shown_size
-from scripts.report.sources import Evaluation, read_evaluation
+from scripts.report.results import Evaluation
+from scripts.report.sources import read_evaluation
 from scripts.report.subgroups import summaries
 
 PLACE = ("released", "weights")

@@ -15,9 +15,9 @@ from scripts.common.datasets import told_name
 from scripts.common.formatting import count, slug
 from scripts.common.palette import BLUE, GREEN, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
-from scripts.report.evaluations import is_known, principal
 from scripts.report.figures import WIDTH, finish, new_axes
-from scripts.report.sources import Run, StudyResults
+from scripts.report.lesions import is_known
+from scripts.report.results import Run, StudyResults
 
 ATTRIBUTES = ("birads", "density")
 LOOKS = {"training": (BLUE, ""), "validation": (ORANGE, "///"), "test": (GREEN, "...")}
@@ -26,11 +26,7 @@ MOST_REASONS = 20
 
 
 def cohort(source: Run | StudyResults) -> list[Block]:
-    """Draw the distributions of BI-RADS and density in each part of each data set that was trained or tested on.
-
-    Raises:
-        NotThere: None of the data sets is there.
-    """
+    """Draw the distributions of BI-RADS and density in each part of each data set that was trained or tested on."""
     figures = [
         figure
         for data in _datasets(source)
@@ -41,11 +37,7 @@ def cohort(source: Run | StudyResults) -> list[Block]:
 
 
 def audit(source: Run | StudyResults) -> list[Block]:
-    """Count for each data set how many lesions of its source were used, repaired or left out, and why.
-
-    Raises:
-        NotThere: None of the data sets is there.
-    """
+    """Count for each data set how many lesions of its source were used, repaired or left out, and why."""
     folders = {data.folder: data for data in _datasets(source)}
     return [
         _audit_table(folder / "audit.csv", told_name(data.content))
@@ -73,7 +65,7 @@ def _datasets(source: Run | StudyResults) -> list[Datalist]:
     runs = [source] if isinstance(source, Run) else [run for runs in source.runs.values() for run in runs]
     found: dict[tuple[Path, str], Datalist] = {}
     for run in runs:
-        for data in (run.data, *(evaluation.data for evaluation in principal(run))):
+        for data in (run.data, *(evaluation.data for evaluation in run.principal)):
             if data is not None:
                 found.setdefault((data.folder, data.split), data)
     if runs and not found:

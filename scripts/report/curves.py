@@ -12,7 +12,7 @@ from scripts.common.formatting import share
 from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import HEIGHT, finish, new_axes
-from scripts.report.sources import Run, StudyResults
+from scripts.report.results import Run, StudyResults
 
 Curve = Mapping[int, float]
 
@@ -37,11 +37,7 @@ def kept_epoch(run: Run) -> int | None:
 
 
 def curves(run: Run) -> list[Block]:
-    """Draw loss, Dice and pixel accuracy of training and validation.
-
-    Raises:
-        NotThere: The run has no events.
-    """
+    """Draw loss, Dice and pixel accuracy of training and validation."""
     figures = [figure for quantity in QUANTITIES if (figure := _figure(run, quantity))]
     if not figures:
         raise NotThere("The run's folder has no TensorBoard events (events.out.tfevents…); copy them into it.")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -19,18 +18,9 @@ from scripts.common.cases import Row, by_dice, cut_case
 from scripts.common.formatting import count, slug
 from scripts.common.parallel import spread
 from scripts.report.blocks import Block, PicturedRow, SortableTable, Text
-from scripts.report.evaluations import (
-    DIAMETER,
-    average_seeds,
-    comparable_tests,
-    diameter,
-    is_known,
-    reference_arm,
-    tested_on,
-    title,
-)
 from scripts.report.figures import COLOURS
-from scripts.report.sources import Evaluation, Run, StudyResults
+from scripts.report.lesions import DIAMETER, diameter, is_known
+from scripts.report.results import Evaluation, Run, StudyResults, average_seeds
 
 SIDE, QUALITY = 96, 70
 # Most on a page; with 2.5 kB each, and a third more as text, they take 8 MB of it.
@@ -39,12 +29,8 @@ THUMBNAILS = 2500
 WORTH_SPREADING = 200_000_000
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """A mammogram, and the entry, the row and the prediction of each lesion to draw on it."""
-
-    image: str
-    lesions: list[tuple[Row, Row, Path]]
+# The datalist's entry of a lesion, its row and the file of its prediction.
+_Drawable = tuple[Row, Row, Path]
 
 
 def lesion_tables(run: Run) -> list[Block]:
@@ -63,21 +49,17 @@ def lesion_tables(run: Run) -> list[Block]:
             }
             for name in measured_metrics()
         }
-        blocks.append(Text(_about(title(run, evaluation), evaluation, len(pictures))))
+        blocks.append(Text(_about(run.title(evaluation), evaluation, len(pictures))))
         blocks.append(_table(f"lesions_{slug(evaluation.name)}", evaluation, measures, pictures))
     return blocks
 
 
 def study_lesion_table(study: StudyResults) -> list[Block]:
-    """Make a table of the reference's lesions with the mean Dice of each arm over its seeds, in the study's first test.
-
-    Raises:
-        NotThere: The runs of the reference are gone.
-    """
-    tested = comparable_tests(study)
+    """Make a table of the reference's lesions with the mean Dice of each arm over its seeds, in the first test."""
+    tested = study.comparable_tests()
     if not tested:
         return []
-    reference = reference_arm(study)
+    reference = study.reference
     evaluation = tested[reference][0]
     measures = {
         arm: {row["lesion_id"]: round(row["dice"], 3) for row in average_seeds(arm, evaluations)}
@@ -88,7 +70,7 @@ def study_lesion_table(study: StudyResults) -> list[Block]:
         row["lesion_id"]: round(row["dice_ellipse"], ellipse.decimals) for row in evaluation.lesions
     }
     pictures = thumbnails(evaluation, THUMBNAILS)
-    about = f"{_about(tested_on(evaluation), evaluation, len(pictures))} The picture is that of {reference}."
+    about = f"{_about(evaluation.tested_on, evaluation, len(pictures))} The picture is that of {reference}."
     if len(tested[reference]) > 1:
         about += " The Dice of an arm is the mean over its seeds."
     return [Text(about), _table("lesions", evaluation, measures, pictures)]
@@ -127,31 +109,34 @@ def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
     if evaluation.data is None:
         return {}
     entries = evaluation.data.entries
-    wanted = [(entries[row["lesion_id"]], row, evaluation.prediction(row)) for row in by_dice(evaluation.lesions)]
-    there = [lesion for lesion in wanted[:number] if all(Path(lesion[0][key]).is_file() for key in FILE_KEYS)]
-    ordered = sorted(there, key=lambda lesion: lesion[0]["image"])
-    frames = [_Frame(image, list(group)) for image, group in groupby(ordered, key=lambda lesion: lesion[0]["image"])]
-    if _pixels(frames) < WORTH_SPREADING:
-        drawn = [_draw(frame) for frame in frames]
+    by_image: dict[str, list[_Drawable]] = defaultdict(list)
+    for row in by_dice(evaluation.lesions)[:number]:
+        entry = entries[row["lesion_id"]]
+        if all(Path(entry[key]).is_file() for key in FILE_KEYS):
+            by_image[entry["image"]].append((entry, row, evaluation.prediction(row)))
+    mammograms = list(by_image.values())
+    if _pixels(mammograms) < WORTH_SPREADING:
+        drawn = [_draw(lesions) for lesions in mammograms]
     else:
-        drawn = spread(_draw, frames, None, f"Thumbnails of {evaluation.name}", "mammogram")
-    return {name: jpeg for of_frame in drawn for name, jpeg in of_frame.items()}
+        drawn = spread(_draw, mammograms, None, f"Thumbnails of {evaluation.name}", "mammogram")
+    return {lesion: jpeg for of_mammogram in drawn for lesion, jpeg in of_mammogram.items()}
 
 
-def _pixels(frames: Sequence[_Frame]) -> int:
+def _pixels(mammograms: Sequence[Sequence[_Drawable]]) -> int:
     """The number of pixels of the mammograms of all lesions, judged by the first."""
-    if not frames:
+    if not mammograms:
         return 0
-    with Image.open(frames[0].lesions[0][0]["label"]) as mask:
-        return math.prod(mask.size) * sum(len(frame.lesions) for frame in frames)
+    with Image.open(mammograms[0][0][0]["label"]) as mask:
+        return math.prod(mask.size) * sum(map(len, mammograms))
 
 
-def _draw(frame: _Frame) -> dict[str, bytes]:
-    pixels = read_pixels(frame.image)
+def _draw(lesions: Sequence[_Drawable]) -> dict[str, bytes]:
+    """Draw the thumbnails of the lesions of one mammogram."""
+    pixels = read_pixels(lesions[0][0]["image"])
     # Outlines of one pixel lose their colour where four pixels share it.
     how = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     drawn = {}
-    for entry, row, prediction in frame.lesions:
+    for entry, row, prediction in lesions:
         picture = draw_case(cut_case(pixels, entry, row, [prediction]), SIDE)
         drawn[row["lesion_id"]] = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), how)[1].tobytes()
     return drawn

@@ -9,24 +9,19 @@ import numpy as np
 from custom.metrics.vocabulary import METRICS, Row
 from scripts.common.formatting import share, slug
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table, Text
-from scripts.report.evaluations import first_tests, principal, suffix, tested, title
 from scripts.report.figures import dice_violins, new_axes
+from scripts.report.results import Evaluation, Run, StudyResults
 from scripts.report.run_card import evaluating_command
-from scripts.report.sources import Evaluation, Run, StudyResults
 
 # Violins of more evaluations than this say less than their table.
 MOST_VIOLINS = 8
 
 
 def metrics(run: Run) -> list[Block]:
-    """Make a table of all evaluations where there are several, then one of every metric of the principal ones.
-
-    Raises:
-        NotThere: The run has not been evaluated.
-    """
+    """Make a table of all evaluations where there are several, then one of every metric of the principal ones."""
     if not run.evaluations:
         raise NotThere(f"The run has not been evaluated. Evaluate it: {evaluating_command(run)}")
-    tables = [_metric_table(run, evaluation) for evaluation in principal(run)]
+    tables = [_metric_table(run, evaluation) for evaluation in run.principal]
     meanings = [
         f"{metric.label[0].upper()}{metric.label[1:]} = {metric.meaning}."
         for metric in METRICS.values()
@@ -42,7 +37,7 @@ def metrics(run: Run) -> list[Block]:
 def _overview(run: Run) -> list[Block]:
     if len(run.evaluations) < 2:
         return []
-    evaluations = {title(run, evaluation): evaluation for evaluation in run.evaluations}
+    evaluations = {run.title(evaluation): evaluation for evaluation in run.evaluations}
     shown = ("dice", "dice_ellipse", "dice_above_ellipse", "dice_all_foreground")
     rows = [
         [
@@ -54,7 +49,7 @@ def _overview(run: Run) -> list[Block]:
     ]
     caption = (
         f"All evaluations: mean over the lesions, in brackets its {run.evaluations[0].confidence} interval. "
-        f"In full below: {', '.join(title(run, evaluation) for evaluation in principal(run))}."
+        f"In full below: {', '.join(run.title(evaluation) for evaluation in run.principal)}."
     )
     table = Table(("evaluation", "lesions (patients)", *(METRICS[name].heading for name in shown)), rows, caption)
     if len(evaluations) > MOST_VIOLINS:
@@ -73,7 +68,7 @@ def _metric_table(run: Run, evaluation: Evaluation) -> Table:
         )
         rows.append([metric.heading, mean, sd, median, interval(values["interval"], name), pooled])
     caption = (
-        f"{title(run, evaluation)}: over {tested(evaluation)}. Interval: of the mean, from a bootstrap that draws "
+        f"{run.title(evaluation)}: over {evaluation.tested}. Interval: of the mean, from a bootstrap that draws "
         "whole patients; none with one patient. Pooled: the pixels of all lesions counted together."
     )
     return Table(("metric", "mean", "sd", "median", f"{evaluation.confidence} interval", "pooled"), rows, caption)
@@ -101,11 +96,11 @@ def confusion(run: Run) -> list[Block]:
     """Draw the confusion matrix of each principal evaluation."""
     figures = [
         confusion_figure(
-            f"confusion_matrix{suffix(run, evaluation)}",
+            f"confusion_matrix{run.suffix(evaluation)}",
             np.array(evaluation.summary["confusion_matrix"]["counts"]),
-            f"{title(run, evaluation)}: the pixels in the crops of {tested(evaluation)}",
+            f"{run.title(evaluation)}: the pixels in the crops of {evaluation.tested}",
         )
-        for evaluation in principal(run)
+        for evaluation in run.principal
     ]
     return [Figures(figures)] if figures else []
 
@@ -113,10 +108,10 @@ def confusion(run: Run) -> list[Block]:
 def study_confusion(study: StudyResults) -> list[Block]:
     """Draw the confusion matrix of each arm, the pixels of its seeds together."""
     figures = []
-    for arm, evaluations in first_tests(study).items():
+    for arm, evaluations in study.first_tests().items():
         counts = [evaluation.summary["confusion_matrix"]["counts"] for evaluation in evaluations]
         seeds = "" if len(counts) == 1 else f", {len(counts)} seeds together"
-        pixels = f"{arm}: the pixels in the crops of {tested(evaluations[0])}{seeds}"
+        pixels = f"{arm}: the pixels in the crops of {evaluations[0].tested}{seeds}"
         figures.append(confusion_figure(f"confusion_matrix_{slug(arm)}", np.sum(counts, axis=0), pixels))
     return [Figures(figures)] if figures else []
 

@@ -216,14 +216,9 @@ def _shown_number(value: float, decimals: int) -> str:
     return f"{value:z.{decimals}f}"
 
 
-def _natural(text: str) -> tuple[Any, ...]:
+def _natural(text: str) -> tuple[bool, str]:
     """A key that orders texts as a reader would: numbers in them by their value, the empty text last."""
-    # Of two numbers the one with more digits is greater; Python reads none of thousands of digits.
-    parts = [
-        (not part.isdecimal(), (len(part.lstrip("0")) if part.isdecimal() else 0), part.lstrip("0"), part)
-        for part in re.split(r"(\d+)", text)
-    ]
-    return (text == "", parts)
+    return text == "", re.sub(r"\d+", lambda number: number[0].zfill(30), text)
 
 
 def _hash(text: str) -> str:

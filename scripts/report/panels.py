@@ -15,18 +15,9 @@ from scripts.common.cases import CONTEXT, Case, Row, by_dice, read_case, spannin
 from scripts.common.formatting import count, share, slug
 from scripts.common.palette import SKY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
-from scripts.report.evaluations import (
-    box_of,
-    comparable_tests,
-    is_known,
-    known_attributes,
-    principal,
-    reference_arm,
-    suffix,
-    title,
-)
 from scripts.report.figures import COLOURS, WIDTH, new_tiles, show_box, show_outlined, shrunk
-from scripts.report.sources import Evaluation, Run, StudyResults
+from scripts.report.lesions import box_of, is_known, known_attributes
+from scripts.report.results import Evaluation, Run, StudyResults
 
 SPANNING, WORST = 9, 8
 COLUMNS, HEIGHT = 3, 2.15
@@ -37,36 +28,26 @@ Breast = Mapping[str, list[Row]]
 
 
 def prediction_panels(run: Run) -> list[Block]:
-    """Draw lesions from the worst Dice to the best, of each data set that the run was tested on.
-
-    Raises:
-        NotThere: A data set is gone.
-    """
+    """Draw lesions from the worst Dice to the best, of each data set that the run was tested on."""
     blocks: list[Block] = []
-    for evaluation in principal(run):
+    for evaluation in run.principal:
         rows = spanning(evaluation.lesions, SPANNING)
         shown = "one lesion"
         if len(rows) > 1:
             all_lesions = count(len(evaluation.lesions), "lesion")
             shown = f"{len(rows)} of {all_lesions}, at equal steps from the lowest Dice to the highest"
-        name = f"case{suffix(run, evaluation)}"
-        blocks += [Text(f"{title(run, evaluation)}: {shown}."), _panels(evaluation, rows, name)]
+        name = f"case{run.suffix(evaluation)}"
+        blocks += [Text(f"{run.title(evaluation)}: {shown}."), _panels(evaluation, rows, name)]
     return blocks
 
 
 def worst_cases(run: Run) -> list[Block]:
-    """Draw the lesions with the lowest Dice, after a table of what is known of them.
-
-    Nothing where the prediction panels show every lesion already.
-
-    Raises:
-        NotThere: A data set is gone.
-    """
+    """Draw the lesions with the lowest Dice, after a table, unless the prediction panels show every lesion already."""
     blocks: list[Block] = []
-    for evaluation in principal(run):
+    for evaluation in run.principal:
         if len(evaluation.lesions) > SPANNING:
             rows = by_dice(evaluation.lesions)[:WORST]
-            name = f"worst_case{suffix(run, evaluation)}"
+            name = f"worst_case{run.suffix(evaluation)}"
             blocks += [_table(run, evaluation, rows), _panels(evaluation, rows, name)]
     return blocks
 
@@ -75,14 +56,11 @@ def study_panels(study: StudyResults) -> list[Block]:
     """Draw the same lesions with each arm's prediction, by the first seed of each in the study's first test.
 
     They are lesions that every arm was tested on, or the reference's where there are none, as in a study of folds.
-
-    Raises:
-        NotThere: The data set or the runs of the reference are gone.
     """
-    tested = comparable_tests(study)
+    tested = study.comparable_tests()
     if not tested:
         return []
-    reference = reference_arm(study)
+    reference = study.reference
     evaluation = tested[reference][0]
     firsts = {arm: evaluations[0] for arm, evaluations in tested.items()}
     everywhere = set.intersection(*({row["lesion_id"] for row in first.lesions} for first in firsts.values()))
@@ -184,7 +162,7 @@ def _table(run: Run, evaluation: Evaluation, rows: Sequence[Row]) -> Table:
     return Table(
         ["lesion", *(ATTRIBUTES[key] for key in known), *measures],
         cells,
-        f"{title(run, evaluation)}: the lowest Dice of {len(evaluation.lesions):,} lesions. Precision = what of the "
+        f"{run.title(evaluation)}: the lowest Dice of {len(evaluation.lesions):,} lesions. Precision = what of the "
         "predicted area is lesion; recall = what of the lesion was found. Above 1 in the last column, the prediction "
         "is too large, below 1 too small.",
     )
@@ -194,11 +172,8 @@ def both_views(run: Run) -> list[Block]:
     """Draw both views of the breast whose mean Dice is the middle one of all that were tested in both.
 
     Breasts with one lesion in each view come first: there, it is the same lesion.
-
-    Raises:
-        NotThere: The data set is gone.
     """
-    for evaluation in principal(run)[:1]:
+    for evaluation in run.principal[:1]:
         found: dict[tuple[str, str], dict[str, list[Row]]] = {}
         for row in evaluation.lesions:
             if row["patient_id"] and is_known(row["laterality"]):

@@ -14,8 +14,7 @@ from scripts.common.datasets import told_name
 from scripts.common.formatting import count_lesions, share
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
-from scripts.report.evaluations import changed_settings, principal, tested, title
-from scripts.report.sources import Evaluation, Run, own_dataset
+from scripts.report.results import Evaluation, Run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +26,7 @@ _PLACES = {"run_id", "config_file", "bundle_root", "dataset_dir", "output_dir", 
 
 def run_card(run: Run) -> list[Block]:
     """Make the run's card, and list the commands that repeat its training and its principal evaluations."""
-    evaluations: Sequence[Evaluation | None] = principal(run) or [None]
+    evaluations: Sequence[Evaluation | None] = run.principal or [None]
     return [
         Table(("", ""), [*_data_rows(run), *_network_rows(run), *_training_rows(run), *_setting_rows(run)]),
         Text("To train again with the same settings, under a new name:"),
@@ -46,7 +45,7 @@ def evaluating_command(run: Run, evaluation: Evaluation | None = None) -> str:
     given = {"dataset_dir": _data_place(settings)}
     if settings["split"] != run.args["split"]:
         given["split"] = settings["split"]
-    given |= dict(sorted(changed_settings(run, evaluation).items()))
+    given |= run.changed_settings(evaluation)
     return " ".join([command, *(f"--{name} {shlex.quote(str(value))}" for name, value in given.items())])
 
 
@@ -76,7 +75,7 @@ def _from_root(folder: str | Path, usual: str) -> str:
 
 
 def _data_rows(run: Run) -> Rows:
-    about = run.data.provenance if run.data else own_dataset(run.args, run.evaluations)
+    about = run.dataset
     rows = [
         ("run", run.name),
         ("data set", told_name(about)),
@@ -88,7 +87,7 @@ def _data_rows(run: Run) -> Rows:
             lesions = run.data.content.get(part, ())
             patients = len({lesion["patient_id"] for lesion in lesions})
             rows.append((part, count_lesions(len(lesions), patients) if lesions else "none"))
-    rows += [(f"evaluated on {title(run, evaluation)}", tested(evaluation)) for evaluation in run.evaluations]
+    rows += [(f"evaluated on {run.title(evaluation)}", evaluation.tested) for evaluation in run.evaluations]
     rows += [
         ("SHA-256 of the data set's table", about.get("manifest_sha256") or ""),
         ("SHA-256 of the datalist", about.get("datalist_sha256", "")),

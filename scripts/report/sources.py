@@ -1,17 +1,17 @@
-"""The folders that a report is about: runs and studies, with the data behind them as far as they are there."""
+"""Reading the folders that a report is about, with the data behind them as far as they are there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import Annotated, Any, NotRequired
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, NotRequired
 
 from annotated_types import Gt, Len, Lt
 from pydantic import ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
 from typing_extensions import TypedDict
 
-from custom.data import FILE_KEYS, Datalist
+from custom.data import Datalist
 from custom.errors import InputError
 from custom.files import FileName, file_sha256, read_json
 from custom.handlers import read_lesions
@@ -19,10 +19,9 @@ from custom.metrics.vocabulary import ATTRIBUTES, BOX, COUNTS, GROUPS, METRICS, 
 from custom.runs.folder import MODEL
 from scripts.common.cases import Row
 from scripts.common.curves import read_curves
-from scripts.common.datasets import told_name
 from scripts.common.formatting import slug
 from scripts.common.study_folder import RECORD, read_record
-from scripts.report.blocks import NotThere
+from scripts.report.results import Evaluation, Run, StudyResults
 
 _REMEDY = "repeat what wrote it"
 
@@ -62,9 +61,7 @@ class _Statistics(TypedDict):
 
 
 class _Matrix(TypedDict):
-    order: list[str]
     counts: Annotated[list[Annotated[list[FiniteFloat], Len(2, 2)]], Len(2, 2)]
-    row_normalised: Annotated[list[Annotated[list[FiniteFloat | None], Len(2, 2)]], Len(2, 2)]
 
 
 class _Group(TypedDict):
@@ -98,96 +95,6 @@ _BIN_COLUMNS = (
     *("lesion_id", "patient_id", "probability_low", "probability_high"),
     *("pixels", "mean_probability", "lesion_share"),
 )
-
-
-@dataclass(frozen=True)
-class _Folder:
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """The name of the folder."""
-        return self.folder.name
-
-
-@dataclass(frozen=True)
-class Evaluation(_Folder):
-    """An evaluation of a run, named after data set, split and how it was tested.
-
-    Attributes:
-        summary: Content of `summary.json`.
-        lesions: Rows of `lesions.csv`, numbers as float.
-        calibration: Rows of `calibration.csv`, numbers as float; empty where there is none.
-        data: Data set; None where it is not there or has changed.
-    """
-
-    summary: dict[str, Any]
-    lesions: list[dict[str, Any]]
-    calibration: list[dict[str, Any]]
-    data: Datalist | None
-
-    @property
-    def bootstrap(self) -> tuple[int, float, int]:
-        """Samples, confidence and seed of the intervals."""
-        settings = self.summary["settings"]
-        return settings["bootstrap_samples"], settings["confidence"], settings["seed"]
-
-    @property
-    def confidence(self) -> str:
-        """The confidence of the intervals, such as `95 %`."""
-        return f"{100 * self.summary['settings']['confidence']:g} %"
-
-    def entry(self, row: Row) -> Row:
-        """The datalist's entry of a lesion, with its files.
-
-        Raises:
-            NotThere: The data set, or one of its files, is gone.
-        """
-        if self.data is None:
-            raise NotThere(
-                f"The mammograms of {told_name(self.summary['dataset'])} are not where {self.name} found them. "
-                "Pass the prepared data set by --dataset_dir."
-            )
-        entry = self.data.entries[row["lesion_id"]]
-        for key in FILE_KEYS:
-            if not Path(entry[key]).is_file():
-                raise NotThere(
-                    f"{Path(entry[key]).name}, the {key} of {row['lesion_id']}, is gone from the data set. "
-                    "Restore it, or prepare the data set again."
-                )
-        return entry
-
-    def prediction(self, row: Row) -> Path:
-        """The file of a lesion's predicted mask."""
-        return self.folder / "predictions" / f"{row['lesion_id']}.png"
-
-
-@dataclass(frozen=True)
-class Run(_Folder):
-    """A run.
-
-    Attributes:
-        args: Content of `training.json`.
-        curves: Value at each epoch of each scalar in the run's events.
-        evaluations: Evaluations in the order of their names.
-        data: Data set that it was trained on; None where it is not there.
-    """
-
-    args: dict[str, Any]
-    curves: dict[str, dict[int, float]]
-    evaluations: list[Evaluation]
-    data: Datalist | None
-
-
-@dataclass(frozen=True)
-class StudyResults(_Folder):
-    """What a study has left in its folder.
-
-    Attributes:
-        runs: Runs of each arm in the order of their seeds; empty for a study of images.
-    """
-
-    runs: dict[str, list[Run]]
 
 
 def read_source(folder: Path, dataset_dirs: Sequence[Path]) -> Run | StudyResults:
@@ -233,15 +140,10 @@ def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
     ]
     for evaluation in evaluations:
         _check_model(folder, evaluation)
-    data = _find_data(args, own_dataset(args, evaluations).get("datalist_sha256"), dataset_dirs)
     curves = {tag: {epoch: event.value for epoch, event in curve.items()} for tag, curve in read_curves(folder).items()}
-    return Run(folder, args, curves, evaluations, data)
-
-
-def own_dataset(args: Row, evaluations: Sequence[Evaluation]) -> Row:
-    """What an evaluation on a run's own data says of them: the run itself names their folder and no more."""
-    own = [one.summary["dataset"] for one in evaluations if _place(one.summary["settings"]) == _place(args)]
-    return own[0] if own else {"name": PurePath(args["dataset_dir"]).name}
+    run = Run(folder, args, curves, evaluations, None)
+    # A run does not say which datalist it was trained on, but its evaluation on the same data does.
+    return replace(run, data=_find_data(args, run.dataset.get("datalist_sha256"), dataset_dirs))
 
 
 def read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
@@ -270,16 +172,11 @@ def _check_model(run: Path, evaluation: Evaluation) -> None:
         )
 
 
-def _place(settings: Row) -> tuple[str, str]:
-    return settings["dataset_dir"], settings["split"]
-
-
 def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequence[Path]) -> Datalist | None:
     """The first data set whose datalist has the hash; where no hash is known, the first that is there."""
-    folder, split = _place(settings)
-    for place in (*dataset_dirs, Path(folder)):
+    for folder in (*dataset_dirs, Path(settings["dataset_dir"])):
         try:
-            datalist = Datalist(place, split)
+            datalist = Datalist(folder, settings["split"])
         except InputError:
             continue
         if datalist_sha256 in (None, file_sha256(datalist.file)):

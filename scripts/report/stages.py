@@ -30,9 +30,9 @@ from scripts.common.drawing import show_detail
 from scripts.common.formatting import share
 from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere
-from scripts.report.evaluations import box_of, principal
 from scripts.report.figures import WIDTH, new_tiles, show_box, shrunk
-from scripts.report.sources import Run
+from scripts.report.lesions import box_of
+from scripts.report.results import Run
 
 # Side of the detail in pixels of the mammogram: few enough to see each, as a filter of 3 pixels changes each.
 DETAIL = 160
@@ -63,12 +63,8 @@ class Step:
 
 
 def preprocessing_stages(run: Run) -> list[Block]:
-    """Draw the stages of a lesion of median Dice: of the whole mammogram, and of the crop.
-
-    Raises:
-        NotThere: The config files of the run or the mammogram are gone.
-    """
-    evaluations = principal(run)
+    """Draw the stages of a lesion of median Dice: of the whole mammogram, and of the crop."""
+    evaluations = run.principal
     if not evaluations:
         return []
     rows = by_dice(evaluations[0].lesions)

@@ -15,22 +15,10 @@ from scripts.common.cases import Row
 from scripts.common.formatting import count, share
 from scripts.common.palette import BLUE, GREY, LIGHT_GREY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
-from scripts.report.evaluations import (
-    DIAMETER,
-    average_seeds,
-    diameter,
-    first_tests,
-    is_known,
-    named_value,
-    principal,
-    shown_value,
-    suffix,
-    tested,
-    title,
-)
 from scripts.report.figures import DICE, MANY_POINTS, dice_violins, finish, new_axes
+from scripts.report.lesions import DIAMETER, diameter, is_known, named_value, shown_value
 from scripts.report.metrics import interval
-from scripts.report.sources import Evaluation, Run, StudyResults
+from scripts.report.results import Evaluation, Run, StudyResults, average_seeds
 
 SIZE = f"lesion's {DIAMETER}"
 QUARTERS = 4
@@ -41,11 +29,11 @@ LEAST_IN_WINDOW = 10
 def subgroups(run: Run) -> list[Block]:
     """Make violins, Dice against size and the table of the groups for each principal evaluation."""
     blocks: list[Block] = []
-    for evaluation in principal(run):
-        if len(principal(run)) > 1:
-            blocks.append(Text(f"On {title(run, evaluation)}: {tested(evaluation)}."))
+    for evaluation in run.principal:
+        if len(run.principal) > 1:
+            blocks.append(Text(f"On {run.title(evaluation)}: {evaluation.tested}."))
         blocks.append(Figures(_figures(run, evaluation)))
-        blocks.append(_table(evaluation, title(run, evaluation)))
+        blocks.append(_table(evaluation, run.title(evaluation)))
     return blocks
 
 
@@ -65,13 +53,12 @@ def group_by_size(lesions: Sequence[Row]) -> dict[str, list[Row]]:
     """
     diameters = np.array([round(diameter(lesion)) for lesion in lesions])
     edges = np.quantile(diameters, np.arange(1, QUARTERS) / QUARTERS)
+    quarters = np.searchsorted(edges, diameters)
     groups: dict[str, list[Row]] = {}
-    for quarter in range(QUARTERS):
-        inside = np.searchsorted(edges, diameters) == quarter
-        members = [lesion for lesion, is_inside in zip(lesions, inside, strict=True) if is_inside]
-        if members:
-            low, high = diameters[inside].min(), diameters[inside].max()
-            groups[f"{low}" if low == high else f"{low} to {high}"] = members
+    for quarter in np.unique(quarters):
+        inside = np.flatnonzero(quarters == quarter)
+        low, high = diameters[inside].min(), diameters[inside].max()
+        groups[f"{low}" if low == high else f"{low} to {high}"] = [lesions[number] for number in inside.tolist()]
     return groups
 
 
@@ -89,7 +76,7 @@ def summaries(evaluation: Evaluation) -> dict[str, Row]:
 
 
 def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
-    end, lesions = suffix(run, evaluation), evaluation.lesions
+    end, lesions = run.suffix(evaluation), evaluation.lesions
     figures = []
     for attribute in GROUPS:
         groups = {shown_value(attribute, value): group for value, group in group_lesions(lesions, attribute).items()}
@@ -175,7 +162,7 @@ def _known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
 
 def arms(study: StudyResults) -> list[Block]:
     """Show the Dice of the lesions in each arm, and of each arm in each subgroup; in the study's first test."""
-    lesions = {arm: average_seeds(arm, evaluations) for arm, evaluations in first_tests(study).items()}
+    lesions = {arm: average_seeds(arm, evaluations) for arm, evaluations in study.first_tests().items()}
     if not lesions:
         return []
     note = " Dice is averaged over the seeds."
