@@ -16,8 +16,8 @@ from scripts.common.formatting import count_lesions, share
 from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import WIDTH, finish, new_axes
-from scripts.report.results import Run, StudyResults
 from scripts.report.run_card import evaluating_command
+from scripts.report.sources import Run, StudyResults
 
 
 @dataclass(frozen=True)

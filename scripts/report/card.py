@@ -23,8 +23,8 @@ from scripts.report.figures import COLOURS, DPI, WIDTH, figure_style, new_tiles,
 from scripts.report.lesions import box_of, diameter, known_attributes
 from scripts.report.metrics import mean_with_interval
 from scripts.report.panels import shown_size
-from scripts.report.results import Evaluation
-from scripts.report.sources import read_evaluation
+from scripts.report.reading import read_evaluation
+from scripts.report.sources import Evaluation
 from scripts.report.subgroups import summaries
 
 PLACE = ("released", "weights")

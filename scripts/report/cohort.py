@@ -17,7 +17,7 @@ from scripts.common.palette import BLUE, GREEN, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
 from scripts.report.figures import WIDTH, finish, new_axes
 from scripts.report.lesions import is_known
-from scripts.report.results import Run, StudyResults
+from scripts.report.sources import Run, StudyResults
 
 ATTRIBUTES = ("birads", "density")
 LOOKS = {"training": (BLUE, ""), "validation": (ORANGE, "///"), "test": (GREEN, "...")}

@@ -21,9 +21,9 @@ from scripts.report.lesion_table import lesion_tables, study_lesion_table
 from scripts.report.metrics import confusion, metrics, study_confusion
 from scripts.report.page import render_page
 from scripts.report.panels import both_views, prediction_panels, study_panels, worst_cases
-from scripts.report.results import Run, StudyResults
+from scripts.report.reading import read_source
 from scripts.report.run_card import run_card
-from scripts.report.sources import read_source
+from scripts.report.sources import Run, StudyResults
 from scripts.report.stages import preprocessing_stages
 from scripts.report.subgroups import arms, subgroups
 

@@ -12,7 +12,7 @@ from scripts.common.formatting import share
 from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import HEIGHT, finish, new_axes
-from scripts.report.results import Run, StudyResults
+from scripts.report.sources import Run, StudyResults
 
 Curve = Mapping[int, float]
 

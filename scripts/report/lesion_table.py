@@ -20,7 +20,7 @@ from scripts.common.parallel import spread
 from scripts.report.blocks import Block, PicturedRow, SortableTable, Text
 from scripts.report.figures import COLOURS
 from scripts.report.lesions import DIAMETER, diameter, is_known
-from scripts.report.results import Evaluation, Run, StudyResults, average_seeds
+from scripts.report.sources import Evaluation, Run, StudyResults, average_seeds
 
 SIDE, QUALITY = 96, 70
 # Most on a page; with 2.5 kB each, and a third more as text, they take 8 MB of it.

@@ -10,8 +10,8 @@ from custom.metrics.vocabulary import METRICS, Row
 from scripts.common.formatting import share, slug
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table, Text
 from scripts.report.figures import dice_violins, new_axes
-from scripts.report.results import Evaluation, Run, StudyResults
 from scripts.report.run_card import evaluating_command
+from scripts.report.sources import Evaluation, Run, StudyResults
 
 # Violins of more evaluations than this say less than their table.
 MOST_VIOLINS = 8

@@ -17,7 +17,7 @@ from scripts.common.palette import SKY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.figures import COLOURS, WIDTH, new_tiles, show_box, show_outlined, shrunk
 from scripts.report.lesions import box_of, is_known, known_attributes
-from scripts.report.results import Evaluation, Run, StudyResults
+from scripts.report.sources import Evaluation, Run, StudyResults
 
 SPANNING, WORST = 9, 8
 COLUMNS, HEIGHT = 3, 2.15

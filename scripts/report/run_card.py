@@ -14,7 +14,7 @@ from scripts.common.datasets import told_name
 from scripts.common.formatting import count_lesions, share
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
-from scripts.report.results import Evaluation, Run
+from scripts.report.sources import Evaluation, Run
 
 ROOT = Path(__file__).resolve().parents[2]
 

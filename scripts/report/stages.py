@@ -32,7 +32,7 @@ from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import WIDTH, new_tiles, show_box, shrunk
 from scripts.report.lesions import box_of
-from scripts.report.results import Run
+from scripts.report.sources import Run
 
 # Side of the detail in pixels of the mammogram: few enough to see each, as a filter of 3 pixels changes each.
 DETAIL = 160

@@ -18,7 +18,7 @@ from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.figures import DICE, MANY_POINTS, dice_violins, finish, new_axes
 from scripts.report.lesions import DIAMETER, diameter, is_known, named_value, shown_value
 from scripts.report.metrics import interval
-from scripts.report.results import Evaluation, Run, StudyResults, average_seeds
+from scripts.report.sources import Evaluation, Run, StudyResults, average_seeds
 
 SIZE = f"lesion's {DIAMETER}"
 QUARTERS = 4

@@ -20,8 +20,8 @@ from custom.handlers import LesionTable, read_lesions
 from custom.metrics.summary import summarise
 from custom.readers import read_mask
 from custom.transforms import mask_box
-from scripts.report.results import Run, StudyResults
-from scripts.report.sources import read_run, read_source
+from scripts.report.reading import read_run, read_source
+from scripts.report.sources import Run, StudyResults
 from tests.conftest import PLAIN, write_png
 
 # As `training.json` has them.

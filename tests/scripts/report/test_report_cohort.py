@@ -11,7 +11,7 @@ from custom.data import Datalist
 from custom.errors import InputError
 from scripts.report.blocks import Figures, NotThere, Table
 from scripts.report.cohort import audit, cohort, kind_of_reason
-from scripts.report.results import StudyResults
+from scripts.report.sources import StudyResults
 from tests.scripts.report.bare_run import evaluation, lesion, run_of
 
 

@@ -12,8 +12,8 @@ from custom.files import file_sha256
 from scripts.report import command
 from scripts.report.blocks import Block, Document, Figure, Figures, NotThere, Text
 from scripts.report.command import report
-from scripts.report.results import StudyResults
-from scripts.report.sources import read_run
+from scripts.report.reading import read_run
+from scripts.report.sources import StudyResults
 from tests.conftest import snapshot
 from tests.scripts.report.pictured_run import write_run
 

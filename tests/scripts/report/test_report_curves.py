@@ -6,7 +6,7 @@ import pytest
 
 from scripts.report.blocks import Figure, Figures, NotThere
 from scripts.report.curves import curves, kept_epoch, study_curves
-from scripts.report.results import StudyResults
+from scripts.report.sources import StudyResults
 from tests.scripts.report.bare_run import run_of
 
 BOTH = {

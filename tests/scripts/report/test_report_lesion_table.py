@@ -17,7 +17,7 @@ from custom.transforms import lesion_window
 from scripts.common.cases import CONTEXT
 from scripts.report.blocks import SortableTable
 from scripts.report.lesion_table import SIDE, lesion_tables, study_lesion_table
-from scripts.report.results import Run
+from scripts.report.sources import Run
 from tests.scripts.report.pictured_run import Predict, made_run, made_study
 
 

@@ -8,7 +8,7 @@ import pytest
 from custom.metrics.summary import clustered_interval
 from scripts.report.blocks import Figure, Figures, NotThere, Table
 from scripts.report.metrics import confusion, confusion_figure, metrics, study_confusion
-from scripts.report.results import StudyResults
+from scripts.report.sources import StudyResults
 from tests.scripts.report.bare_run import evaluation, lesion, run_of
 from tests.scripts.report.pictured_run import made_study
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Figure, Figures, NotThere, Table
 from scripts.report.panels import both_views, prediction_panels, study_panels, worst_cases
-from scripts.report.sources import read_run
+from scripts.report.reading import read_run
 from tests.scripts.report.pictured_run import Predict, made_run, made_study
 
 ARMS: dict[str, Predict] = {"off": lambda truth, _: np.roll(truth, 3, axis=0), "exact": lambda truth, _: truth}

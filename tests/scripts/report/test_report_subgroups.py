@@ -9,7 +9,7 @@ import pytest
 
 from scripts.report.blocks import Figure, Figures, Table, Text
 from scripts.report.figures import draw_violins, medians
-from scripts.report.results import StudyResults
+from scripts.report.sources import StudyResults
 from scripts.report.subgroups import arms, group_by_size, running_median, subgroups
 from tests.scripts.report.bare_run import evaluation, lesion, run_of
 from tests.scripts.report.pictured_run import made_study

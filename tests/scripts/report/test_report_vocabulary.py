@@ -17,7 +17,7 @@ from scripts.report.blocks import SortableTable, Table, Text
 from scripts.report.card import card
 from scripts.report.lesion_table import lesion_tables
 from scripts.report.metrics import metrics
-from scripts.report.sources import read_run
+from scripts.report.reading import read_run
 from tests.scripts.report.pictured_run import write_run
 
 HEADING = "surface distance, pixels"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.report.blocks import NotThere
-from scripts.report.results import average_seeds
+from scripts.report.sources import average_seeds
 from tests.scripts.report.bare_run import evaluation, lesion, run_of
 from tests.scripts.report.pictured_run import made_study
 
