@@ -1,4 +1,4 @@
-"""What an evaluation and an inference write of each lesion."""
+"""Handlers that write the results of each lesion, and the reader of their tables."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ from custom.transforms import lesion_window
 
 logger = logging.getLogger(__name__)
 
+# Ranges of equal width that `calibration.csv` counts probabilities in.
+BINS = 10
+
 
 def read_lesions(file: Path) -> list[dict[str, Any]]:
-    """The rows of a `lesions.csv` or a `calibration.csv`, numbers as numbers.
+    """Return the rows of a `lesions.csv` or a `calibration.csv`, numbers as numbers.
 
     Raises:
-        InputError: it cannot be read, a row is shorter or longer than the heading, or a value is no finite number.
+        InputError: The file cannot be read, a row has more or fewer cells than the heading, or a value is no finite
+            number.
     """
     texts = ("lesion_id", *ATTRIBUTES)
     try:
@@ -49,8 +53,8 @@ class LesionMasks:
     """Writes the predicted mask of every lesion as `<lesion_id>.png`: full frame, 8-bit 0 and 255.
 
     Args:
-        output_dir: made if it is not there.
-        key: of the mask `(1, X, Y)` in the full frame, 0 and 1, in the engine's output.
+        output_dir: Folder of the masks; made if it is not there.
+        key: Key of the mask `(1, X, Y)` in the engine's output: full frame, 0 and 1.
     """
 
     def __init__(self, output_dir: str, key: str = "mask") -> None:
@@ -59,10 +63,7 @@ class LesionMasks:
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
-        engine.add_event_handler(Events.COMPLETED, self.tell)
-
-    def tell(self, engine: Engine) -> None:
-        logger.info("Masks written to %s", self.output_dir)
+        engine.add_event_handler(Events.COMPLETED, lambda: logger.info("Masks written to %s", self.output_dir))
 
     def __call__(self, engine: Engine) -> None:
         for item, result in zip(engine.state.batch, engine.state.output, strict=True):
@@ -72,20 +73,20 @@ class LesionMasks:
 class LesionTable:
     """Measures every lesion in the full frame and writes `lesions.csv` and `summary.json` when the evaluation ends.
 
-    The summary of an earlier evaluation goes before anything else is written, and the new one comes last: where there
-    is a summary, the evaluation is whole.
+    The summary of an earlier evaluation is removed before anything else is written, and the new one is written last:
+    where there is a summary, the evaluation is whole.
 
     Args:
-        entries: of the datalist's part that is evaluated.
-        masks_by_image: the masks of all lesions of each mammogram, of other parts as well.
-        output_dir: made if it is not there.
-        margin: of the crop around the box.
-        square: whether the crop is square.
-        about: what the summary says of network, data and versions.
-        samples: of the bootstrap.
-        confidence: of the intervals.
-        seed: of the bootstrap.
-        key: of the mask `(1, X, Y)` in the full frame in the engine's output.
+        entries: Entries of the datalist's part that is evaluated.
+        masks_by_image: Masks of all lesions of each mammogram, also of the lesions in other parts.
+        output_dir: Folder of the two files; made if it is not there.
+        margin: Margin of the crop around the box.
+        square: Square crop.
+        about: Network, data and versions, for the summary.
+        samples: Number of bootstrap samples.
+        confidence: Confidence of the intervals.
+        seed: Seed of the bootstrap.
+        key: Key of the mask `(1, X, Y)` in the engine's output, in the full frame.
     """
 
     def __init__(
@@ -106,18 +107,15 @@ class LesionTable:
         self.output_dir = Path(output_dir)
         self.margin, self.square = margin, square
         self.about = about
-        self.samples, self.confidence, self.seed = samples, confidence, seed
+        self.bootstrap = samples, confidence, seed
         self.key = key
         self.rows: list[dict[str, Any]] = []
 
     def attach(self, engine: Engine) -> None:
         # The first mammograms have been read by then: where that fails, an earlier evaluation stays.
-        engine.add_event_handler(Events.ITERATION_STARTED(once=1), self.withdraw)
+        engine.add_event_handler(Events.ITERATION_STARTED(once=1), lambda: remove(self.output_dir / "summary.json"))
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.measure)
         engine.add_event_handler(Events.COMPLETED, self.write)
-
-    def withdraw(self, engine: Engine) -> None:
-        remove(self.output_dir / "summary.json")
 
     def measure(self, engine: Engine) -> None:
         for item, result in zip(engine.state.batch, engine.state.output, strict=True):
@@ -130,43 +128,34 @@ class LesionTable:
                 others |= read_mask(mask)
             window = lesion_window(box, self.margin, self.square)
             scores = lesion_scores(result[self.key][0].numpy() > 0, truth, others, window, box)
-            pixels = {"lesion_pixels": scores.pop("lesion_pixels")}
             metadata = {name: entry.get(name, "") for name in ATTRIBUTES}
             self.rows.append(
-                {"lesion_id": entry["lesion_id"], **metadata, **scores, **dict(zip(BOX, box, strict=True)), **pixels}
+                {"lesion_id": entry["lesion_id"], **metadata, **scores, **dict(zip(BOX, box, strict=True))}
             )
 
-    def write(self, engine: Engine) -> None:
+    def write(self) -> None:
         write_csv(self.output_dir / "lesions.csv", self.rows)
-        summary = {**self.about, **summarise(self.rows, self.samples, self.confidence, self.seed)}
+        summary = {**self.about, **summarise(self.rows, *self.bootstrap)}
         write_if_changed(self.output_dir / "summary.json", as_json(summary))
-        _tell(summary, self.output_dir)
-
-
-def _tell(summary: dict[str, Any], folder: Path) -> None:
-    logger.info("%d lesions of %d patients, mean over lesions:", summary["lesions"], summary["patients"])
-    for metric, values in summary["per_lesion"].items():
-        interval = (
-            "one patient, no interval" if values["interval"] is None else "{:.3f} to {:.3f}".format(*values["interval"])
-        )
-        logger.info("%-20s %8.3f  (%s)", metric, values["mean"], interval)
-    logger.info("Written to %s", folder)
-
-
-BINS = 10
+        logger.info("%d lesions of %d patients, mean over lesions:", summary["lesions"], summary["patients"])
+        for metric, values in summary["per_lesion"].items():
+            ends = values["interval"]
+            interval = "{:.3f} to {:.3f}".format(*ends) if ends else "one patient, no interval"
+            logger.info("%-20s %8.3f  (%s)", metric, values["mean"], interval)
+        logger.info("Written to %s", self.output_dir)
 
 
 class CalibrationTable:
-    """Writes `calibration.csv` when the evaluation ends: of each lesion the pixels by probability, in ten equal bins.
+    """Writes `calibration.csv` when the evaluation ends: each lesion's pixels by probability, in ten equal bins.
 
-    It is measured inside the crop at the network's size, where the probabilities arise. The truth is the lesion's own
-    mask there, so the pixels of another lesion and the zeros outside the mammogram count as background. Attach it
+    Pixels are counted inside the crop at the network's size, where the probabilities arise. The truth is the lesion's
+    own mask there, so the pixels of another lesion and the zeros outside the mammogram count as background. Attach it
     before the handler that writes the summary, which is an evaluation's last file.
 
     Args:
-        entries: of the datalist's part that is evaluated.
-        output_dir: made if it is not there.
-        key: of the probabilities `(1, X, Y)` of the crop in the engine's output.
+        entries: Entries of the datalist's part that is evaluated.
+        output_dir: Folder of the file; made if it is not there.
+        key: Key of the probabilities `(1, X, Y)` of the crop in the engine's output.
     """
 
     def __init__(self, entries: Sequence[dict[str, Any]], output_dir: str, key: str = "pred") -> None:
@@ -197,7 +186,7 @@ class CalibrationTable:
                         }
                     )
 
-    def write(self, engine: Engine) -> None:
+    def write(self) -> None:
         write_csv(self.file, self.rows)
 
 

@@ -8,19 +8,11 @@ import numpy as np
 import torch
 from monai.metrics import compute_hausdorff_distance
 
-Box = tuple[float, float, float, float]
+from custom.transforms.crop import Box, Window
 
 
 def inscribed_ellipse(box: Box, shape: tuple[int, int]) -> np.ndarray:
-    """The ellipse that touches the four sides of `box`, as a mask: the pixels whose centres lie in it.
-
-    Args:
-        box: `(x0, y0, x1, y1)`, half-open, in pixels.
-        shape: `(X, Y)` of the mask.
-
-    Returns:
-        bool `(X, Y)`.
-    """
+    """The ellipse inscribed in `box` as a bool mask of `shape`: the pixels whose centres are in it."""
     x0, y0, x1, y1 = box
     x = (np.arange(shape[0]) + 0.5 - (x0 + x1) / 2) / ((x1 - x0) / 2)
     y = (np.arange(shape[1]) + 0.5 - (y0 + y1) / 2) / ((y1 - y0) / 2)
@@ -28,7 +20,7 @@ def inscribed_ellipse(box: Box, shape: tuple[int, int]) -> np.ndarray:
 
 
 def filled_box(box: Box, shape: tuple[int, int]) -> np.ndarray:
-    """The whole `box` as a mask: the pixels whose centres lie in it; bool `(X, Y)`."""
+    """The whole `box` as a bool mask of `shape`: the pixels whose centres are in it."""
     x0, y0, x1, y1 = box
     x, y = np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5
     return ((x >= x0) & (x < x1))[:, None] & ((y >= y0) & (y < y1))[None, :]
@@ -45,8 +37,8 @@ def hausdorff95(prediction: np.ndarray, truth: np.ndarray) -> float:
     An empty prediction is as far away as can be: the frame's diagonal.
 
     Args:
-        prediction: bool `(X, Y)` of the full mammogram.
-        truth: likewise, not empty.
+        prediction: Mask in the full mammogram, bool `(X, Y)`.
+        truth: Mask of the lesion, bool `(X, Y)`, not empty.
     """
     if not prediction.any():
         return float(np.hypot(*truth.shape))
@@ -58,25 +50,24 @@ def hausdorff95(prediction: np.ndarray, truth: np.ndarray) -> float:
 
 
 def lesion_scores(
-    prediction: np.ndarray, truth: np.ndarray, others: np.ndarray, window: tuple[int, int, int, int], box: Box
+    prediction: np.ndarray, truth: np.ndarray, others: np.ndarray, window: Window, box: Box
 ) -> dict[str, float]:
-    """Everything that is measured of one lesion.
+    """Measure one lesion: the metrics and counts of the vocabulary that are columns of `lesions.csv`.
 
     Overlaps and the Hausdorff distance are measured in the full frame, so that what of the lesion lies outside the crop
     counts as missed; the pixel counts `tp`, `fp`, `fn`, `tn` inside the crop. Pixels of other lesions that are not this
-    lesion's as well are ignored throughout. The baselines are what no network is needed for: the whole box, and the
-    ellipse inscribed in it.
+    lesion's as well are ignored throughout. The baselines need no network: the whole box, and the ellipse inscribed in
+    it.
 
     Args:
-        prediction: bool `(X, Y)` of the full mammogram, empty outside the crop.
-        truth: bool, the lesion, not empty.
-        others: bool, the other lesions of the mammogram.
-        window: `(x0, y0, x1, y1)` of the crop in pixels of the mammogram; may leave the frame.
-        box: the lesion's box that the crop was made of.
+        prediction: Mask in the full mammogram, bool `(X, Y)`, empty outside the crop.
+        truth: Mask of the lesion, bool `(X, Y)`, not empty.
+        others: Mask of the other lesions of the mammogram, bool `(X, Y)`.
+        window: Crop, `(x0, y0, x1, y1)` in pixels of the mammogram; may leave the frame.
+        box: Box of the lesion that the crop was made of.
 
     Returns:
-        `dice`, `jaccard`, `precision` (0 for an empty prediction), `recall`, `hausdorff95` in pixels, `tp`, `fp`, `fn`,
-        `tn`, `dice_all_foreground`, `dice_ellipse` and `lesion_pixels`, the lesion's area in the full frame.
+        Value by name; the precision of an empty prediction is 0.
     """
     counted = truth | ~others
     prediction = prediction & counted

@@ -8,23 +8,20 @@ from typing import Any
 import numpy as np
 from scipy.stats import bootstrap
 
-from custom.metrics.vocabulary import COUNTS, GROUPS, METRICS, value_of
-
-Row = dict[str, Any]
+from custom.metrics.vocabulary import COUNTS, GROUPS, METRICS, Row, value_of
 
 
 def summarise(rows: Sequence[Row], samples: int = 2000, confidence: float = 0.95, seed: int = 0) -> dict[str, Any]:
-    """The summary of all lesions and of each subgroup.
+    """Summarise all lesions and each subgroup.
 
     Args:
-        rows: of `lesions.csv`.
-        samples: of the bootstrap.
-        confidence: of the intervals.
-        seed: of the bootstrap.
+        rows: Rows of `lesions.csv`.
+        samples: Number of bootstrap samples.
+        confidence: Confidence of the intervals.
+        seed: Seed of the bootstrap.
 
     Returns:
-        `{"lesions", "patients", "per_lesion", "pooled", "confusion_matrix", "by"}`; `by` holds the same without
-        `by` for each value of BI-RADS, density, pathology and view. See `describe`.
+        What `describe` returns of all rows and, under `by`, of those of each value of each of `GROUPS`.
     """
     by = {
         group: {
@@ -37,7 +34,7 @@ def summarise(rows: Sequence[Row], samples: int = 2000, confidence: float = 0.95
 
 
 def describe(rows: Sequence[Row], samples: int, confidence: float, seed: int) -> dict[str, Any]:
-    """Counts, per-lesion statistics, pooled values and the confusion matrix of `rows`.
+    """Return `lesions`, `patients`, `per_lesion`, `pooled` and `confusion_matrix` of rows of `lesions.csv`.
 
     `per_lesion` holds for every metric mean, sd (n - 1; None for one lesion), median and the mean's interval from a
     percentile bootstrap that draws whole patients, since the views and lesions of one patient are alike (None for one
@@ -72,30 +69,22 @@ def describe(rows: Sequence[Row], samples: int, confidence: float, seed: int) ->
 def clustered_interval(
     values: np.ndarray, patients: Sequence[str], samples: int, confidence: float, seed: int
 ) -> list[float] | None:
-    """Percentile bootstrap interval of the mean of `values`, drawing whole patients; None for a single patient.
-
-    Args:
-        values: `(N,)`.
-        patients: the patient of each value.
-        samples: how many bootstrap samples.
-        confidence: such as 0.95.
-        seed: of the draws.
-    """
+    """`clustered_ratio_interval` of the mean of `values` `(N,)`."""
     return clustered_ratio_interval(values, np.ones(len(values)), patients, samples, confidence, seed)
 
 
 def clustered_ratio_interval(
     parts: np.ndarray, wholes: np.ndarray, patients: Sequence[str], samples: int, confidence: float, seed: int
 ) -> list[float] | None:
-    """The same of the sum of `parts` over the sum of `wholes`, such as pixels of a kind over all pixels.
+    """Return the percentile bootstrap interval of a ratio of sums, drawing whole patients; None for a single patient.
 
     Args:
-        parts: `(N,)`.
-        wholes: `(N,)`, positive.
-        patients: the patient of each pair.
-        samples: how many bootstrap samples.
-        confidence: such as 0.95.
-        seed: of the draws.
+        parts: Numerators `(N,)`, such as the pixels of a kind in each lesion.
+        wholes: Denominators `(N,)`, positive, such as all its pixels.
+        patients: Patient of each of them.
+        samples: Number of bootstrap samples.
+        confidence: Confidence of the interval, such as 0.95.
+        seed: Seed of the draws.
     """
     _, index = np.unique(patients, return_inverse=True)
     sums = [np.bincount(index, weights=values) for values in (parts, wholes)]

@@ -1,7 +1,7 @@
 """Names, labels, units and formats of what is measured of a lesion and what is known of it: the one place for each.
 
 `lesions.csv`, `summary.json`, the tables of studies and reports and the model card take them from here. A new metric
-is a row of `METRICS` and a value in what `lesion_scores` returns.
+is an entry of `METRICS` and a value in what `lesion_scores` returns.
 """
 
 from __future__ import annotations
@@ -85,6 +85,11 @@ ATTRIBUTES = {
 }
 # The attributes by which results are broken down.
 GROUPS = ("birads", "density", "pathology", "view")
+
+
+def measured_metrics() -> list[str]:
+    """The metrics that are columns of `lesions.csv`."""
+    return [name for name, metric in METRICS.items() if metric.of_row is None]
 
 
 def value_of(row: Row, metric: str) -> float:

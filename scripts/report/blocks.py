@@ -1,4 +1,4 @@
-"""What a report is made of: sections, and in them text, tables and figures, whatever the page looks like."""
+"""The parts of a report: sections, and in them text, tables and figures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure as Drawing
 
+from custom.errors import InputError
 
-class NotThere(Exception):
-    """A section cannot be made; its message says what is missing and how to get it, for the reader of the page."""
+
+class NotThere(InputError):
+    """A section cannot be made; the message tells the reader of the page what is missing and how to get it."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ class Table:
     """A table whose first column names its rows.
 
     Attributes:
-        headings: of the columns.
-        rows: cells as they are shown.
-        caption: one line: what is averaged over what.
+        headings: Headings of the columns.
+        rows: Cells as they are shown.
+        caption: One line: what is averaged over what.
     """
 
     headings: Sequence[str]
@@ -47,11 +49,11 @@ class Figure:
     """A drawing, shown in the page and written to the folder of figures.
 
     Attributes:
-        name: of its files, without suffix; says what it holds, such as `dice_by_density`; unlike all others.
-        drawing: with axes that name what they show and its unit.
-        alt: what one sees, for those who do not see it: the message and the figures that matter.
-        caption: shown under it.
-        photographic: holds images, so that it is shown as pixels, not as lines.
+        name: Name of its files without suffix, such as `dice_by_density`; unlike all others.
+        drawing: Drawing with axes that name what they show and its unit.
+        alt: The message and the figures that matter, for those who do not see it.
+        caption: Text shown under it.
+        photographic: Holds images, so that it is shown as pixels, not as lines.
     """
 
     name: str
@@ -70,24 +72,17 @@ class Figures:
 
 @dataclass(frozen=True)
 class Document:
-    """A page of Markdown that a study wrote, with the pictures that it shows beside it.
+    """A Markdown file that a study wrote, and the pictures that it shows beside it.
 
-    Attributes:
-        file: of the Markdown; the name of its folder begins the names of its figures.
+    The name of its folder begins the names of its figures.
     """
 
     file: Path
 
 
 @dataclass(frozen=True)
-class Lesion:
-    """A row of the table of all lesions.
-
-    Attributes:
-        cells: as many as the table has columns.
-        thumbnail: JPEG.
-        alt: of the thumbnail.
-    """
+class PicturedRow:
+    """A row of a `SortableTable`; `alt` describes its thumbnail, a JPEG."""
 
     cells: Sequence[str | float]
     thumbnail: bytes | None
@@ -95,23 +90,23 @@ class Lesion:
 
 
 @dataclass(frozen=True)
-class LesionTable:
-    """All lesions of an evaluation; the page sorts and filters it.
+class SortableTable:
+    """A table of lesions that the page sorts and filters.
 
     Attributes:
-        name: unlike that of any other table of the page.
-        columns: of the cells.
-        filters: those among the columns in which the reader chooses a value, such as `density`.
-        lesions: the rows.
+        name: Name unlike that of any other table of the page.
+        columns: Headings of the cells.
+        filters: Those among the columns in which the reader chooses a value, such as `pathology`.
+        rows: One row a lesion.
     """
 
     name: str
     columns: Sequence[str]
     filters: Sequence[str]
-    lesions: Sequence[Lesion]
+    rows: Sequence[PicturedRow]
 
 
-Block = Text | Command | Table | Figures | Document | LesionTable
+Block = Text | Command | Table | Figures | Document | SortableTable
 
 
 @dataclass(frozen=True)
@@ -120,3 +115,11 @@ class Section:
 
     title: str
     blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A section that could not be made: its title, and what is missing and how to get it."""
+
+    title: str
+    reason: str

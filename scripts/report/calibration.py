@@ -1,7 +1,8 @@
-"""Whether a probability of 70 % means that 70 of 100 such pixels are lesion."""
+"""Reliability diagrams: whether a probability of 70 % means that 70 of 100 such pixels are lesion."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from custom.metrics.summary import clustered_ratio_interval
+from scripts.common.cases import Row
 from scripts.common.formatting import count_lesions, share
 from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS
 from scripts.report.blocks import Block, Figure, Figures, NotThere
-from scripts.report.drawing import finish, legend_below, new_axes
-from scripts.report.evaluations import first_tests, principal, suffix, title
-from scripts.report.figures import WIDTH
+from scripts.report.figures import WIDTH, finish, new_axes
 from scripts.report.run_card import evaluating_command
-from scripts.report.sources import Row, Run, Study
+from scripts.report.sources import Run, StudyResults
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class Bin:
     """The pixels of all lesions whose probability is in one range.
 
     Attributes:
-        low, high: of the range.
-        pixels: how many.
-        probability: their mean probability.
-        lesion: the share of them that is lesion.
-        interval: of `lesion`; None with one patient.
+        low: Lower end of the range.
+        high: Upper end of the range.
+        pixels: Number of pixels.
+        probability: Mean probability of the pixels.
+        lesion: Share of the pixels that is lesion.
+        interval: Interval of `lesion`; None with one patient.
     """
 
     low: float
@@ -41,38 +42,31 @@ class Bin:
 
 
 def calibration(run: Run) -> list[Block]:
-    """The reliability diagram of each principal evaluation.
-
-    Raises:
-        NotThere: none of them says how its probabilities are spread.
-    """
+    """Draw the reliability diagram of each principal evaluation that has a `calibration.csv`."""
     figures, missing = [], []
-    for evaluation in principal(run):
+    for evaluation in run.principal:
         if not evaluation.calibration:
             missing.append(evaluating_command(run, evaluation))
             continue
-        settings = evaluation.summary["settings"]
-        bins = pool(evaluation.calibration, settings["bootstrap_samples"], settings["confidence"], settings["seed"])
-        about = f"{title(run, evaluation)}: {_count_pixels(evaluation.calibration)}"
-        figures.append(
-            _figure(f"calibration{suffix(run, evaluation)}", bins, about, f"{100 * settings['confidence']:g} %")
-        )
+        bins = pool(evaluation.calibration, *evaluation.bootstrap)
+        about = f"{run.title(evaluation)}: {_count_pixels(evaluation.calibration)}"
+        figures.append(_figure(f"calibration{run.suffix(evaluation)}", bins, about, evaluation.confidence))
     if missing and not figures:
         raise NotThere(f"An evaluation has no calibration.csv, as older ones have none. Evaluate again: {missing[0]}")
     return [Figures(figures)] if figures else []
 
 
-def study_calibration(study: Study) -> list[Block]:
-    """One line for each arm that has the probabilities, all its seeds pooled."""
+def study_calibration(study: StudyResults) -> list[Block]:
+    """Draw one line for each arm that has the probabilities, all its seeds pooled."""
     rows = {
         arm: of_arm
-        for arm, evaluations in first_tests(study).items()
+        for arm, evaluations in study.first_tests().items()
         if (of_arm := [row for evaluation in evaluations for row in evaluation.calibration])
     }
     if not rows:
         return []
     drawing, axes = new_axes(height=WIDTH)
-    told = []
+    errors = []
     for number, (arm, of_arm) in enumerate(rows.items()):
         bins = pool(of_arm)
         style = "-" if number < len(COLOURS) else ":"
@@ -80,29 +74,29 @@ def study_calibration(study: Study) -> list[Block]:
         error = f"{arm} {share(calibration_error(bins))}"
         points = [part.probability for part in bins], [part.lesion for part in bins]
         axes.plot(*points, style, marker=marker, markersize=4, color=colour, label=error)
-        told.append(error)
+        errors.append(error)
     _diagonal(axes)
-    finish(axes, "predicted probability", "share of pixels that are lesion", grid="both")
-    legend_below(drawing)
+    finish(axes, "predicted probability", "share of pixels that are lesion", grid="both", legend=True)
     caption = "Behind each arm its expected calibration error: the mean distance to the diagonal, weighted by pixels."
-    alt = f"Reliability diagram of the arms; expected calibration error: {', '.join(told)}."
+    alt = f"Reliability diagram of the arms; expected calibration error: {', '.join(errors)}."
     return [Figures([Figure("calibration", drawing, alt, caption)])]
 
 
 def pool(rows: Sequence[Row], samples: int = 0, confidence: float = 0.95, seed: int = 0) -> list[Bin]:
-    """The rows of all lesions, bin by bin.
+    """Pool the pixels of all lesions, bin by bin.
 
     Args:
-        rows: of `calibration.csv`.
-        samples: of a bootstrap that draws whole patients among those with pixels in the bin; 0 for no intervals.
-        confidence: of the intervals.
-        seed: of the draws.
+        rows: Rows of `calibration.csv`.
+        samples: Bootstrap samples, which draw whole patients among those with pixels in the bin; 0 for no intervals.
+        confidence: Confidence of the intervals.
+        seed: Seed of the draws.
     """
+    by_range: dict[tuple[float, float], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["pixels"]:
+            by_range[row["probability_low"], row["probability_high"]].append(row)
     bins = []
-    for low, high in sorted({(row["probability_low"], row["probability_high"]) for row in rows}):
-        inside = [row for row in rows if row["probability_low"] == low and row["pixels"]]
-        if not inside:
-            continue
+    for (low, high), inside in sorted(by_range.items()):
         pixels = np.array([row["pixels"] for row in inside], float)
         lesion = pixels * [row["lesion_share"] for row in inside]
         probability = float(pixels @ [row["mean_probability"] for row in inside] / pixels.sum())
@@ -113,20 +107,19 @@ def pool(rows: Sequence[Row], samples: int = 0, confidence: float = 0.95, seed: 
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: the mean distance of probability and share of lesion, weighted by pixels."""
+    """The expected calibration error: the mean distance of probability and share of lesion, weighted by pixels."""
     pixels = sum(part.pixels for part in bins)
     return sum(part.pixels * abs(part.probability - part.lesion) for part in bins) / pixels
 
 
-def _figure(name: str, bins: Sequence[Bin], about: str, percent: str) -> Figure:
+def _figure(name: str, bins: Sequence[Bin], about: str, confidence: str) -> Figure:
     drawing = Drawing(figsize=(WIDTH, 4.8))
     above, below = drawing.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    ends = {part.probability: part.interval for part in bins if part.interval}
+    if ends:
+        lows, highs = zip(*ends.values(), strict=True)
+        above.vlines(list(ends), lows, highs, color=BLUE, linewidth=4, alpha=0.35, label=f"{confidence} interval")
     x, y = [part.probability for part in bins], [part.lesion for part in bins]
-    label = f"{percent} interval"
-    for part in bins:
-        if part.interval:
-            above.plot([part.probability] * 2, part.interval, color=BLUE, linewidth=4, alpha=0.35, label=label)
-            label = ""
     above.plot(x, y, "-o", color=BLUE, markersize=4, label="network")
     _diagonal(above)
     finish(above, "", "share of pixels that are lesion", grid="both")
@@ -144,7 +137,7 @@ def _figure(name: str, bins: Sequence[Bin], about: str, percent: str) -> Figure:
         f"lesion. Expected calibration error, the mean distance to the diagonal weighted by pixels: {error}. Bars: the "
         "share of the pixels with such a probability."
     )
-    if any(part.interval for part in bins):
+    if ends:
         caption += " The interval draws whole patients."
     alt = (
         f"Reliability diagram: expected calibration error {error}; farthest off, among bins with a hundredth of the "

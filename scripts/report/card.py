@@ -1,4 +1,4 @@
-"""The verb `card`: what the released weights are worth, put into the model card."""
+"""The verb `card`: the performance of the released weights, put into the model card."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from monai.data.box_utils import box_iou
 
 from custom.errors import InputError
 from custom.files import file_sha256, write_if_changed
-from custom.metrics.vocabulary import BOX
+from custom.metrics.vocabulary import METRICS, measured_metrics
 from custom.transforms import lesion_window
 from scripts.common.bundle import RELEASED
 from scripts.common.cases import CONTEXT, Case, Row, by_dice, read_case
@@ -19,17 +19,15 @@ from scripts.common.documents import check_place, put
 from scripts.common.drawing import drawn_as
 from scripts.common.formatting import share, text_table
 from scripts.common.palette import GREY
-from scripts.report.figures import DPI, WIDTH, figure_style
-from scripts.report.lesions import diameter, entry_of, prediction_file
-from scripts.report.metrics import NAMES, mean_with_interval
-from scripts.report.outlined import COLOURS, show_box, show_outlined
-from scripts.report.panels import describe as told
-from scripts.report.panels import size_told
-from scripts.report.sources import Evaluation, read_evaluation
+from scripts.report.figures import COLOURS, DPI, WIDTH, figure_style, new_tiles, show_box, show_outlined
+from scripts.report.lesions import box_of, diameter, known_attributes
+from scripts.report.metrics import mean_with_interval
+from scripts.report.panels import shown_size
+from scripts.report.reading import read_evaluation
+from scripts.report.sources import Evaluation
 from scripts.report.subgroups import summaries
 
 PLACE = ("released", "weights")
-SHOWN = ("dice", "dice_ellipse", "dice_all_foreground", "jaccard", "precision", "recall", "hausdorff95")
 WORST, COLUMNS = 8, 4
 
 
@@ -37,13 +35,13 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
     """Put tables and the worst outlines of the released weights into a document.
 
     Args:
-        document: a Markdown file with the lines `<!-- released weights -->` and `<!-- end weights -->`. The
+        document: Markdown file with the lines `<!-- released weights -->` and `<!-- end weights -->`. The
             figure is written beside it; it shows outlines and no mammogram, so that it may be passed on.
-        evaluation_dir: holds the folders of the evaluations; by default those beside the released weights.
-        dataset_dir: prepared data set to take masks from if it is no longer where the evaluations found it.
+        evaluation_dir: Folder with the folders of the evaluations; by default the one beside the released weights.
+        dataset_dir: Prepared data set to take masks from if it is no longer where the evaluations found it.
 
     Raises:
-        InputError: there are no evaluations, one is of other weights or damaged, their data are gone, or the document
+        InputError: There are no evaluations, one is of other weights or damaged, their data are gone, or the document
             has no place for them.
     """
     folder = Path(evaluation_dir) if evaluation_dir else RELEASED.parent / "evaluation"
@@ -67,7 +65,7 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
     picture = file.with_name(f"{file.stem}_failures.png")
     last = evaluations[-1]
     rows = by_dice(last.lesions)[:WORST]
-    worst = [(row, read_case(entry_of(last, row), row, [prediction_file(last, row)])) for row in rows]
+    worst = [(row, read_case(last.entry(row), row, [last.prediction(row)])) for row in rows]
     with figure_style():
         drawn = drawn_as(_outlines(worst), "png", DPI)
     write_if_changed(picture, drawn)
@@ -77,33 +75,33 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
 def _page(evaluations: Sequence[Evaluation], worst: Sequence[tuple[Row, Case]], picture: str) -> str:
     boxes = [_boxes(one) for one in evaluations]
     summary = evaluations[0].summary
-    confidence = f"{100 * summary['settings']['confidence']:g} %"
+    shown = measured_metrics()
     whole = [
-        [name, _agreement(evaluations[0], one)]
-        + [mean_with_interval(one.summary["per_lesion"][metric], metric) for metric in SHOWN]
+        [name, _agreement(evaluations[0], one)] + [mean_with_interval(one.summary, metric) for metric in shown]
         for name, one in zip(boxes, evaluations, strict=True)
     ]
     groups = [summaries(one) for one in evaluations]
     by_group = [
         [name, f"{group['lesions']}", f"{group['patients']}"]
-        + [mean_with_interval(of_one[name]["per_lesion"]["dice"], "dice") for of_one in groups]
+        + [mean_with_interval(of_one[name], "dice") for of_one in groups]
         for name, group in groups[0].items()
     ]
     cases = [
         [
             row["lesion_id"],
-            told(row).strip(" ()"),
+            known_attributes(row),
             f"{diameter(row):.0f}",
             *(share(row[key]) for key in ("dice", "dice_ellipse", "precision", "recall")),
             f"{100 * _outside(row, case):.0f} %",
-            size_told(row),
+            shown_size(row),
         ]
         for row, case in worst
     ]
     parts = [
-        f"Mean over {summary['lesions']} lesions of {summary['patients']} patients, in brackets its {confidence} "
-        "interval from a bootstrap that draws whole patients; measured in the full mammogram, distances in its pixels.",
-        text_table(["boxes", "IoU with the exact box", *(NAMES[metric] for metric in SHOWN)], whole),
+        f"Mean over {summary['lesions']} lesions of {summary['patients']} patients, in brackets its "
+        f"{evaluations[0].confidence} interval from a bootstrap that draws whole patients; measured in the full "
+        "mammogram, distances in its pixels.",
+        text_table(["boxes", "IoU with the exact box", *(METRICS[metric].heading for metric in shown)], whole),
         "IoU is the intersection of two boxes over their union, mean over the lesions; in brackets the 5th percentile.",
         "Dice by group. The diameter is that of the circle with as many pixels as the lesion, a quarter of the lesions "
         "in each group.",
@@ -134,15 +132,11 @@ def _boxes(evaluation: Evaluation) -> str:
 
 
 def _agreement(exact: Evaluation, evaluation: Evaluation) -> str:
-    """How well the boxes of an evaluation agree with those of another."""
-    boxes = {row["lesion_id"]: _box(row) for row in evaluation.lesions}
-    pairs = [(_box(row), boxes[row["lesion_id"]]) for row in exact.lesions]
+    """The mean IoU of the boxes of an evaluation with the exact ones, and its 5th percentile."""
+    boxes = {row["lesion_id"]: box_of(row) for row in evaluation.lesions}
+    pairs = [(box_of(row), boxes[row["lesion_id"]]) for row in exact.lesions]
     found = np.diagonal(box_iou(*np.swapaxes(pairs, 0, 1)))
     return f"{share(found.mean())} ({share(np.percentile(found, 5))})"
-
-
-def _box(row: Row) -> list[float]:
-    return [row[edge] for edge in BOX]
 
 
 def _outside(row: Row, case: Case) -> float:
@@ -152,20 +146,16 @@ def _outside(row: Row, case: Case) -> float:
 
 
 def _box_in_crop(row: Row) -> list[float]:
-    box = _box(row)
+    box = box_of(row)
     corner = lesion_window(box, CONTEXT, square=True)[:2]
     return [edge - start for edge, start in zip(box, corner * 2, strict=True)]
 
 
-def _outlines(cases: Sequence[tuple[Row, Case]]) -> Figure:
-    lines = -(-len(cases) // COLUMNS)
-    figure = Figure(figsize=(WIDTH, lines * WIDTH / COLUMNS * 1.12))
-    tiles = figure.subplots(lines, COLUMNS, squeeze=False).ravel().tolist()
-    for tile in tiles[len(cases) :]:
-        tile.axis("off")
-    for tile, (row, case) in zip(tiles, cases, strict=False):
+def _outlines(cases: Sequence[tuple[Row, Case]]) -> Drawing:
+    drawing, tiles = new_tiles(len(cases), COLUMNS, WIDTH / COLUMNS * 1.12)
+    for tile, (row, case) in zip(tiles, cases, strict=True):
         predicted = [mask for mask in case.predictions if mask is not None]
         show_outlined(tile, np.ones_like(case.image), [case.truth], predicted, (0, 1))
         show_box(tile, _box_in_crop(row), 1, GREY)
         tile.set_title(f"Dice {share(row['dice'])}")
-    return figure
+    return drawing

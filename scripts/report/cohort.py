@@ -1,4 +1,4 @@
-"""Which lesions the data sets hold, and what became of those of their sources."""
+"""The lesions of the data sets, and what became of those of their sources."""
 
 from __future__ import annotations
 
@@ -10,44 +10,34 @@ from pathlib import Path
 
 from custom.data import PARTS, Datalist
 from custom.errors import InputError
+from custom.metrics.vocabulary import ATTRIBUTES as LABELS
 from scripts.common.datasets import told_name
 from scripts.common.formatting import count, slug
 from scripts.common.palette import BLUE, GREEN, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
-from scripts.report.drawing import finish, legend_below, new_axes
-from scripts.report.evaluations import principal
-from scripts.report.figures import WIDTH
+from scripts.report.figures import WIDTH, finish, new_axes
 from scripts.report.lesions import is_known
-from scripts.report.sources import Run, Study
+from scripts.report.sources import Run, StudyResults
 
-ATTRIBUTES = {"birads": "BI-RADS", "density": "ACR density"}
+ATTRIBUTES = ("birads", "density")
 LOOKS = {"training": (BLUE, ""), "validation": (ORANGE, "///"), "test": (GREEN, "...")}
 # Rarer reasons are counted together.
 MOST_REASONS = 20
 
 
-def cohort(source: Run | Study) -> list[Block]:
-    """The distributions of BI-RADS and of density in each part of each data set that was trained or tested on.
-
-    Raises:
-        NotThere: none of the data sets is there.
-    """
-    datasets = _datasets(source)
+def cohort(source: Run | StudyResults) -> list[Block]:
+    """Draw the distributions of BI-RADS and density in each part of each data set that was trained or tested on."""
     figures = [
         figure
-        for data in datasets
-        for attribute, label in ATTRIBUTES.items()
-        if (figure := _distribution(data, attribute, label))
+        for data in _datasets(source)
+        for attribute in ATTRIBUTES
+        if (figure := _distribution(data, attribute, LABELS[attribute]))
     ]
     return [Figures(figures)] if figures else []
 
 
-def audit(source: Run | Study) -> list[Block]:
-    """For each data set, how many lesions of its source were used, mended or left out, and why.
-
-    Raises:
-        NotThere: none of the data sets is there.
-    """
+def audit(source: Run | StudyResults) -> list[Block]:
+    """Count for each data set how many lesions of its source were used, repaired or left out, and why."""
     folders = {data.folder: data for data in _datasets(source)}
     return [
         _audit_table(folder / "audit.csv", told_name(data.content))
@@ -57,7 +47,7 @@ def audit(source: Run | Study) -> list[Block]:
 
 
 def kind_of_reason(reason: str) -> str:
-    """A reason without what is the lesion's own: names of files, numbers and all that has a digit are left out."""
+    """Return a reason without what is the lesion's own: file names, numbers and all that has a digit are left out."""
     pieces = [piece for piece in reason.split(": ") if not _is_file(piece)]
     # "kind: particulars" is how prepared data sets give most reasons.
     text = pieces[0] if pieces and not re.search(r"\d", pieces[0]) else ": ".join(pieces)
@@ -66,16 +56,16 @@ def kind_of_reason(reason: str) -> str:
 
 
 def _is_file(text: str) -> bool:
-    """A name or path of a file alone, which may have spaces in it."""
+    """Whether a text is the name or path of a file and no more; it may have spaces in it."""
     return bool(re.fullmatch(r"\S+\.\w{1,5}|[^;:]*[/\\][^;:/\\]*\.\w{1,5}|/[^;:]*", text))
 
 
-def _datasets(source: Run | Study) -> list[Datalist]:
+def _datasets(source: Run | StudyResults) -> list[Datalist]:
     """Each data set with each split once."""
     runs = [source] if isinstance(source, Run) else [run for runs in source.runs.values() for run in runs]
     found: dict[tuple[Path, str], Datalist] = {}
     for run in runs:
-        for data in (run.data, *(evaluation.data for evaluation in principal(run))):
+        for data in (run.data, *(evaluation.data for evaluation in run.principal)):
             if data is not None:
                 found.setdefault((data.folder, data.split), data)
     if runs and not found:
@@ -104,8 +94,7 @@ def _distribution(data: Datalist, attribute: str, label: str) -> Figure | None:
         name = f"{part} (n = {counter.total():,})"
         axes.bar(places, shares, width * 0.92, color=colour, hatch=hatch, edgecolor="white", linewidth=0, label=name)
     axes.set_xticks(range(len(values)), values)
-    finish(axes, label, "share of the part's lesions, %")
-    legend_below(drawing)
+    finish(axes, label, "share of the part's lesions, %", legend=True)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
     name, split = told_name(data.content), data.split
     caption = f"{name}, split {split}."
@@ -126,9 +115,11 @@ def _audit_table(file: Path, name: str) -> Table:
     cells = [[status, reason, f"{number:,}"] for (status, reason), number in ranked[:MOST_REASONS]]
     if rest := ranked[MOST_REASONS:]:
         cells.append(["", f"{count(len(rest), 'rarer reason')}", f"{sum(number for _, number in rest):,}"])
-    told = ", ".join(f"{number:,} {status}" for status, number in statuses.most_common())
-    caption = f"{name}: what became of the {count(len(rows), 'lesion')} in the table of its source: {told}. Names and "
-    caption += "numbers in a reason are left out (…); audit.csv in the data set has them."
+    counts = ", ".join(f"{number:,} {status}" for status, number in statuses.most_common())
+    caption = (
+        f"{name}: what became of the {count(len(rows), 'lesion')} in the table of its source: {counts}. Names and "
+        "numbers in a reason are left out (…); audit.csv in the data set has them."
+    )
     return Table(("status", "reason", "lesions"), cells, caption)
 
 

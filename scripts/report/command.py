@@ -3,19 +3,59 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from custom.errors import InputError
 from custom.files import write_if_changed
 from scripts.common.bundle import bundle_version
 from scripts.common.formatting import slug
-from scripts.report.blocks import Block, Figures, LesionTable, Section
-from scripts.report.contents import make_sections
+from scripts.report.blocks import Block, Document, Figures, Missing, NotThere, Section, SortableTable
+from scripts.report.calibration import calibration, study_calibration
+from scripts.report.cohort import audit, cohort
+from scripts.report.curves import curves, study_curves
 from scripts.report.figures import figure_style
-from scripts.report.page import Missing, render_page
-from scripts.report.sources import Run, Study, read_source
+from scripts.report.lesion_table import lesion_tables, study_lesion_table
+from scripts.report.metrics import confusion, metrics, study_confusion
+from scripts.report.page import render_page
+from scripts.report.panels import both_views, prediction_panels, study_panels, worst_cases
+from scripts.report.reading import read_source
+from scripts.report.run_card import run_card
+from scripts.report.sources import Run, StudyResults
+from scripts.report.stages import preprocessing_stages
+from scripts.report.subgroups import arms, subgroups
+
+# Title and maker of each section in its order. A maker takes the source, returns no blocks where its section has no
+# meaning for it, and raises `NotThere` where it has but something is missing.
+Sections = Sequence[tuple[str, Callable[[Any], list[Block]]]]
+RUN_SECTIONS: Sections = [
+    ("The run", run_card),
+    ("Metrics", metrics),
+    ("Predictions", prediction_panels),
+    ("Worst cases", worst_cases),
+    ("Dice by subgroup", subgroups),
+    ("Confusion matrix", confusion),
+    ("Calibration", calibration),
+    ("Training", curves),
+    ("Preprocessing", preprocessing_stages),
+    ("Both views", both_views),
+    ("Lesions of the data", cohort),
+    ("Audit of the data", audit),
+    ("All lesions", lesion_tables),
+]
+STUDY_SECTIONS: Sections = [
+    ("The study", lambda study: [Document(study.folder / "table.md")]),
+    ("Dice of the arms", arms),
+    ("Predictions", study_panels),
+    ("Confusion matrices", study_confusion),
+    ("Calibration", study_calibration),
+    ("Training", study_curves),
+    ("Lesions of the data", cohort),
+    ("Audit of the data", audit),
+    ("All lesions", study_lesion_table),
+]
 
 
 def report(
@@ -30,14 +70,16 @@ def report(
 
     Args:
         source: `runs/NAME` or `studies/NAME`; several, for one page about all of them, as '["runs/A","runs/B"]'.
-        output: the page.
-        dataset_dir: prepared data set to take images from if it is no longer where the results say it was; several as
+        output: Page to write.
+        dataset_dir: Prepared data set to take images from if it is no longer where the results say it was; several as
             with --source. One is used only where its datalist is the one that the results were made from.
     """
     page = Path(output)
     if page.is_dir() or page.suffix.lower() != ".html":
-        found = "a folder" if page.is_dir() else "another kind of file"
-        raise InputError(f"--output {output}: found {found}, expected the name of a page, such as {_example(page)}")
+        found = f"a folder, expected the name of a page, such as {page / 'report.html'}"
+        if not page.is_dir():
+            found = f"another kind of file, expected the name of a page, such as {page.with_suffix('.html')}"
+        raise InputError(f"--output {output}: found {found}")
     folders = [Path(folder) for folder in _listed(source)]
     if not folders:
         raise InputError("--source: found no folder, expected one of a run or a study, such as runs/NAME")
@@ -46,9 +88,13 @@ def report(
             raise InputError(f"--source: found {count} folders called {name}, expected different names: rename one")
     datasets = [Path(folder) for folder in _listed(dataset_dir or ())]
     sources = [read_source(folder.resolve(), datasets) for folder in folders]
+    title = ", ".join(f"{'Run' if isinstance(one, Run) else 'Study'} {one.name}" for one in sources)
+    sections: list[Section] = []
+    missing: list[Missing] = []
     with figure_style():
-        sections, missing = _make_all(sources)
-        made = render_page(_title(sources), sections, missing, bundle_version())
+        for one in sources:
+            _add_sections(one, f"{one.name}: " if len(sources) > 1 else "", sections, missing)
+        made = render_page(title, sections, missing, bundle_version())
     figures = page.parent / "figures" / page.stem
     for name, content in made.files.items():
         write_if_changed(figures / name, content)
@@ -61,34 +107,21 @@ def _listed(folders: str | Sequence[str]) -> list[str]:
     return [folders] if isinstance(folders, str) else list(folders)
 
 
-def _example(page: Path) -> Path:
-    return page / "report.html" if page.is_dir() else page.with_suffix(".html")
+def _add_sections(source: Run | StudyResults, prefix: str, sections: list[Section], missing: list[Missing]) -> None:
+    """Make the sections about a source, and list those that something is missing for; titles begin with `prefix`."""
+    for title, make in RUN_SECTIONS if isinstance(source, Run) else STUDY_SECTIONS:
+        try:
+            blocks = make(source)
+        except NotThere as error:
+            missing.append(Missing(prefix + title, str(error)))
+            continue
+        if prefix:
+            blocks = [_named(f"{slug(source.name)}_", block) for block in blocks]
+        if blocks:
+            sections.append(Section(prefix + title, blocks))
 
 
-def _title(sources: Sequence[Run | Study]) -> str:
-    return ", ".join(f"{'Run' if isinstance(source, Run) else 'Study'} {source.name}" for source in sources)
-
-
-def _make_all(sources: Sequence[Run | Study]) -> tuple[list[Section], list[Missing]]:
-    """The sections about all sources; with several, titles and names of figures begin with the source's name."""
-    sections, missing = [], []
-    for source in sources:
-        made, lacking = make_sections(source)
-        if len(sources) > 1:
-            made = [_preceded(source.name, section) for section in made]
-            lacking = [Missing(f"{source.name}: {part.title}", part.reason) for part in lacking]
-        sections += made
-        missing += lacking
-    return sections, missing
-
-
-def _preceded(name: str, section: Section) -> Section:
-    return Section(f"{name}: {section.title}", [_named(name, block) for block in section.blocks])
-
-
-def _named(name: str, block: Block) -> Block:
+def _named(prefix: str, block: Block) -> Block:
     if isinstance(block, Figures):
-        return Figures([replace(figure, name=f"{slug(name)}_{figure.name}") for figure in block.figures])
-    if isinstance(block, LesionTable):
-        return replace(block, name=f"{slug(name)}_{block.name}")
-    return block
+        return Figures([replace(figure, name=prefix + figure.name) for figure in block.figures])
+    return replace(block, name=prefix + block.name) if isinstance(block, SortableTable) else block

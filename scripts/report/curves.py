@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from scripts.common.formatting import share
 from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.report.blocks import Block, Figure, Figures, NotThere
-from scripts.report.drawing import finish, legend_below, new_axes
-from scripts.report.figures import HEIGHT
-from scripts.report.sources import Run, Study
+from scripts.report.figures import HEIGHT, finish, new_axes
+from scripts.report.sources import Run, StudyResults
 
 Curve = Mapping[int, float]
 
@@ -32,17 +31,13 @@ MOST_MARKERS = 30
 
 
 def kept_epoch(run: Run) -> int | None:
-    """The epoch whose model was kept: the first of those with the highest Dice of the validation."""
+    """Return the epoch whose model was kept: the first of those with the highest Dice of the validation."""
     dice = run.curves.get("validation/dice", {})
     return max(dice, key=lambda epoch: (dice[epoch], -epoch), default=None)
 
 
 def curves(run: Run) -> list[Block]:
-    """Loss, Dice and pixel accuracy of training and validation.
-
-    Raises:
-        NotThere: the run has no events.
-    """
+    """Draw loss, Dice and pixel accuracy of training and validation."""
     figures = [figure for quantity in QUANTITIES if (figure := _figure(run, quantity))]
     if not figures:
         raise NotThere("The run's folder has no TensorBoard events (events.out.tfevents…); copy them into it.")
@@ -62,14 +57,13 @@ def _figure(run: Run, quantity: str) -> Figure | None:
         axes.axvline(best, color=GREY, linestyle="--", linewidth=1, label=f"kept model: epoch {best}")
         kept = f" The kept model is that of epoch {best}."
     axes.locator_params(axis="x", integer=True)
-    finish(axes, "epoch", QUANTITIES[quantity])
-    legend_below(drawing)
+    finish(axes, "epoch", QUANTITIES[quantity], legend=True)
     name = _name(quantity)
     caption = f"{name} of the {' and the '.join(PARTS[part] for part in lines)}, measured in the crop."
     if len(lines) == len(PARTS):
         caption += " While an epoch trains, its network changes; the validation follows with the one that results."
-    told = "; ".join(_tell(PARTS[part], curve) for part, curve in lines.items())
-    return Figure(f"curve_of_{quantity}", drawing, f"{name} over the epochs: {told}.{kept}", caption)
+    ends = "; ".join(_ends(PARTS[part], curve) for part, curve in lines.items())
+    return Figure(f"curve_of_{quantity}", drawing, f"{name} over the epochs: {ends}.{kept}", caption)
 
 
 def _draw(axes: Axes, curve: Curve, **look: Any) -> None:
@@ -80,20 +74,20 @@ def _name(quantity: str) -> str:
     return quantity.replace("_", " ").capitalize()
 
 
-def _tell(name: str, curve: Curve) -> str:
+def _ends(name: str, curve: Curve) -> str:
     first, last = min(curve), max(curve)
     if first == last:
         return f"{name} {share(curve[first])} at epoch {first}"
     return f"{name} from {share(curve[first])} at epoch {first} to {share(curve[last])} at epoch {last}"
 
 
-def study_curves(study: Study) -> list[Block]:
-    """Training and validation of all arms: the mean over the seeds, and the validation of each seed as a thin line."""
+def study_curves(study: StudyResults) -> list[Block]:
+    """Draw the curves of all arms: the mean over the seeds, and the validation of each seed as a thin line."""
     figures = [figure for quantity in QUANTITIES if (figure := _study_figure(study, quantity))]
     return [Figures(figures)] if figures else []
 
 
-def _study_figure(study: Study, quantity: str) -> Figure | None:
+def _study_figure(study: StudyResults, quantity: str) -> Figure | None:
     arms = {arm: lines for arm, runs in study.runs.items() if (lines := _of_seeds(runs, quantity))}
     if not arms:
         return None
@@ -114,24 +108,23 @@ def _study_figure(study: Study, quantity: str) -> Figure | None:
     for part in shown:
         axes.plot([], color=GREY, linestyle=LOOKS[part]["linestyle"], label=PARTS[part])
     axes.locator_params(axis="x", integer=True)
-    finish(axes, "epoch", QUANTITIES[quantity])
-    legend_below(drawing)
+    finish(axes, "epoch", QUANTITIES[quantity], legend=True)
     caption = f"{_name(quantity)} of the {' and the '.join(PARTS[part] for part in shown)}, measured in the crop"
     caption += "; means over the seeds, and the validation of each seed as a thin line." if several else "."
-    ends = [_tell_end(arm, lines) for arm, lines in arms.items()]
+    ends = [_last(arm, lines) for arm, lines in arms.items()]
     alt = f"{_name(quantity)} of the arms at the last epoch: {'; '.join(ends)}."
     return Figure(f"curve_of_{quantity}", drawing, alt, caption)
 
 
 def _of_seeds(runs: Sequence[Run], quantity: str) -> dict[str, list[Curve]]:
-    """Of training and validation, as far as there are any, the curve of each seed."""
-    curves: dict[str, list[Curve]] = {
+    """The curves of the seeds of training and validation, as far as there are any."""
+    seeds: dict[str, list[Curve]] = {
         part: [curve for run in runs if (curve := run.curves.get(f"{part}/{quantity}"))] for part in PARTS
     }
-    return {part: seeds for part, seeds in curves.items() if seeds}
+    return {part: curves for part, curves in seeds.items() if curves}
 
 
-def _tell_end(arm: str, lines: Mapping[str, Sequence[Curve]]) -> str:
+def _last(arm: str, lines: Mapping[str, Sequence[Curve]]) -> str:
     means = {part: _mean_curve(seeds) for part, seeds in lines.items()}
     return f"{arm} {', '.join(f'{PARTS[part]} {share(mean[max(mean)])}' for part, mean in means.items())}"
 

@@ -1,29 +1,40 @@
-"""A report's figures: how they look, what the page shows of them, and their files."""
+"""What the report's figures have in common: style, axes, violins, and mammograms with outlines."""
 
 from __future__ import annotations
 
-import base64
-import io
+import textwrap
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import cv2
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from PIL import Image
+from matplotlib.patches import Rectangle
+from scipy.stats import gaussian_kde
 
-from scripts.common.drawing import drawn_as
-from scripts.common.palette import GREY
+from scripts.common.cases import Row
+from scripts.common.drawing import show_detail
+from scripts.common.formatting import share
+from scripts.common.palette import BLUE, GREY, ORANGE, SKY
 from scripts.report.blocks import Figure
 
-CSS_PIXELS_PER_INCH = 96
 # Twice what a common screen shows, for fine screens and for print.
 DPI = 200
-JPEG_QUALITY = 88
-# A drawing of thousands of dots is smaller as pixels, and a browser is faster with it.
-LARGEST_SVG = 250_000
+# More points than this are drawn as pixels, which an SVG holds in fewer bytes.
+MANY_POINTS = 300
+# With fewer different values, a violin shows a shape that nobody measured.
+LEAST_FOR_VIOLIN = 5
+LETTERS_PER_INCH = 16
+VIOLIN_WIDTH = 0.85
+# Longest side in pixels at which an image still has something to show on a page.
+LONGEST = 700
+COLOURS = "Blue: true outline; orange: predicted."
+DICE = "Dice of a lesion (1 = perfect)"
 
-# Of a figure, in inches; one as wide as this is legible on a phone.
+# Inches; a figure as wide as this is legible on a phone.
 WIDTH, HEIGHT = 4.6, 3.4
 STYLE: dict[Any, Any] = {
     "font.size": 9.5,
@@ -58,60 +69,119 @@ def figure_style() -> AbstractContextManager[None]:
     return matplotlib.rc_context(STYLE)
 
 
-@dataclass(frozen=True)
-class Picture:
-    """What a page shows of a figure.
+def new_axes(width: float = WIDTH, height: float = HEIGHT) -> tuple[Drawing, Axes]:
+    """An empty drawing of `width` x `height` inches with one pair of axes."""
+    drawing = Drawing(figsize=(width, height))
+    return drawing, drawing.subplots()
 
-    Attributes:
-        address: a data URI.
-        width: in CSS pixels, at which its letters have the size that they were drawn in.
-        height: in CSS pixels.
+
+def new_tiles(number: int, columns: int, height: float) -> tuple[Drawing, list[Axes]]:
+    """A drawing of `number` axes in rows of `columns`, each row `height` inches high."""
+    rows = -(-number // columns)
+    drawing = Drawing(figsize=(WIDTH, height * rows))
+    tiles: list[Axes] = drawing.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for tile in tiles[number:]:
+        tile.axis("off")
+    return drawing, tiles[:number]
+
+
+def finish(axes: Axes, x: str, y: str, grid: Literal["both", "x", "y"] = "y", legend: bool = False) -> None:
+    """Name the axes and draw the grid, and the legend of the figure below: many lines leave no place for it inside."""
+    axes.set(xlabel=x, ylabel=y)
+    axes.grid(axis=grid)
+    if legend:
+        axes.figure.legend(loc="outside lower center", ncols=2)
+
+
+def dice_violins(name: str, groups: Mapping[str, Sequence[Row]], x: str, note: str = "") -> Figure:
+    """Return a figure of the Dice of lesions by group.
+
+    Args:
+        name: Name of the figure.
+        groups: Rows of `lesions.csv` by group.
+        x: Name of what the groups are.
+        note: Text after the caption.
     """
-
-    address: str
-    width: int
-    height: int
-
-
-def figure_files(figure: Figure) -> tuple[Picture, dict[str, bytes]]:
-    """What the page shows of `figure`, and its files by their suffix; the same figure gives the same bytes."""
-    png = drawn_as(figure.drawing, "png", DPI)
-    files = {".png": png, ".pdf": drawn_as(figure.drawing, "pdf", DPI)}
-    return _picture(figure.drawing, png, figure.photographic), files
+    values = {group: [lesion["dice"] for lesion in lesions] for group, lesions in groups.items()}
+    return Figure(
+        name,
+        draw_violins(values, x, DICE),
+        f"Dice of the lesions by {x}; medians: {medians(values)}.",
+        f"Each point is a lesion, the line is the median.{note}",
+    )
 
 
-def show_png(png: bytes) -> Picture:
-    """A PNG as it is, in the size that it says it has."""
-    with Image.open(io.BytesIO(png)) as image:
-        per_inch = image.info.get("dpi", (CSS_PIXELS_PER_INCH,))[0]
-        width, height = (round(side * CSS_PIXELS_PER_INCH / per_inch) for side in image.size)
-    return Picture(data_uri("image/png", png), width, height)
+def draw_violins(groups: Mapping[str, Sequence[float]], x: str, y: str) -> Drawing:
+    """Draw each group's points, the shape of their distribution and their median, with the number of points below."""
+    longest_word = max(len(word) for name in groups for word in name.split())
+    of_group = max(0.75, longest_word / LETTERS_PER_INCH, (WIDTH - 0.9) / len(groups))
+    drawing, axes = new_axes(width=0.9 + of_group * len(groups))
+    rng = np.random.default_rng(0)
+    many = sum(map(len, groups.values())) > MANY_POINTS
+    for place, values in enumerate(groups.values()):
+        spread = np.zeros(len(values))
+        if len(set(values)) >= LEAST_FOR_VIOLIN:
+            # As wide as the violin is there, so that its points lie inside it.
+            density = gaussian_kde(values)(values)
+            spread = VIOLIN_WIDTH / 2 * density / density.max()
+            bodies: Any = axes.violinplot([values], [place], widths=VIOLIN_WIDTH, showextrema=False)["bodies"]
+            bodies[0].set(facecolor=SKY, edgecolor=BLUE, alpha=0.35)
+        across = place + 0.9 * spread * rng.uniform(-1, 1, len(values))
+        alpha = 0.35 if many else 0.6
+        axes.plot(across, values, "o", color=BLUE, markersize=3, markeredgewidth=0, alpha=alpha, rasterized=many)
+        axes.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color="black", linewidth=2)
+    labels = [
+        f"{textwrap.fill(name, int(of_group * LETTERS_PER_INCH))}\nn = {len(values):,}"
+        for name, values in groups.items()
+    ]
+    axes.set_xticks(range(len(groups)), labels)
+    axes.set_xlim(-0.6, len(groups) - 0.4)
+    finish(axes, x, y)
+    return drawing
 
 
-def data_uri(kind: str, content: bytes) -> str:
-    """`content` as an address that needs no file."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+def medians(groups: Mapping[str, Sequence[float]]) -> str:
+    """`.91 in 1 (n = 22), .90 in 2 (n = 59)`."""
+    return ", ".join(
+        f"{share(float(np.median(values)))} in {name} (n = {len(values)})" for name, values in groups.items()
+    )
 
 
-def _picture(drawing: Drawing, png: bytes, photographic: bool) -> Picture:
-    width, height = (round(side * CSS_PIXELS_PER_INCH) for side in drawing.get_size_inches())
-    if photographic:
-        return Picture(data_uri("image/jpeg", _as_jpeg(png)), width, height)
-    # As an image of its own an SVG keeps its ids and styles to itself.
-    svg = _bare(drawn_as(drawing, "svg"))
-    if len(svg) > LARGEST_SVG:
-        return Picture(data_uri("image/png", png), width, height)
-    return Picture(data_uri("image/svg+xml", svg), width, height)
+def shrunk(pixels: np.ndarray) -> np.ndarray:
+    """An image `(X, Y)` whose longer side is at most `LONGEST`, each pixel the mean of those that it replaces."""
+    scale = LONGEST / max(pixels.shape)
+    if scale >= 1:
+        return pixels
+    columns, rows = (max(round(side * scale), 1) for side in pixels.shape)
+    return cv2.resize(pixels.astype(np.float32), (rows, columns), interpolation=cv2.INTER_AREA)
 
 
-def _as_jpeg(png: bytes) -> bytes:
-    jpeg = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        # Without subsampling, since outlines are thin and coloured.
-        image.convert("RGB").save(jpeg, format="jpeg", quality=JPEG_QUALITY, optimize=True, subsampling=0)
-    return jpeg.getvalue()
+def show_outlined(
+    axes: Axes,
+    image: np.ndarray,
+    truths: Sequence[np.ndarray],
+    predictions: Sequence[np.ndarray],
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Show an image with outlines of the masks over it, at most `LONGEST` pixels long.
+
+    Args:
+        axes: Axes to draw in.
+        image: Image `(X, Y)`.
+        truths: Masks `(X, Y)`, drawn in blue.
+        predictions: Masks `(X, Y)`, drawn in orange.
+        limits: Grey levels of black and of white; None for the image's own minimum and maximum.
+    """
+    show_detail(axes, shrunk(image), limits or (float(image.min()), float(image.max())))
+    for masks, colour in ((truths, BLUE), (predictions, ORANGE)):
+        for mask in masks:
+            # A lesion that fills the crop, or a prediction of nothing, has no outline to draw.
+            if mask.any() and not mask.all():
+                axes.contour(shrunk(mask.astype(np.float32)).T, [0.5], colors=colour, linewidths=1.2)
 
 
-def _bare(svg: bytes) -> bytes:
-    """An SVG without the prologue, which names an address, and without the lines' indentation."""
-    return b"\n".join(line.strip() for line in svg[svg.index(b"<svg") :].splitlines())
+def show_box(axes: Axes, box: Sequence[float], scale: float, colour: str) -> None:
+    """Draw `(x0, y0, x1, y1)`, in pixels of the frame, over the frame shown at `scale`."""
+    # The centre of the first pixel is at 0, its edge half a pixel before.
+    x0, y0, x1, y1 = (edge * scale - 0.5 for edge in box)
+    axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=0.8))

@@ -1,26 +1,13 @@
-"""What is known of a lesion, and where its files are."""
+"""What is known of a lesion, as a report names it."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
-from custom.data import FILE_KEYS
+from custom.metrics.vocabulary import ATTRIBUTES, BOX, GROUPS
 from scripts.common.cases import Row
-from scripts.common.datasets import UNKNOWN, told_name
-from scripts.report.blocks import NotThere
-from scripts.report.sources import Evaluation
+from scripts.common.datasets import UNKNOWN
 
-# The headings of columns.
-LABELS = {
-    "lesion_id": "lesion",
-    "patient_id": "patient",
-    "laterality": "side",
-    "view": "view",
-    "birads": "BI-RADS",
-    "density": "density",
-    "pathology": "pathology",
-}
 DIAMETER = "diameter, pixels"
 
 
@@ -29,39 +16,28 @@ def is_known(value: str | None) -> bool:
     return value not in (None, "", UNKNOWN)
 
 
-def value_told(attribute: str, value: str) -> str:
-    """A value of an attribute as it is read: `BENIGN_WITHOUT_CALLBACK` is `benign without callback`."""
+def shown_value(attribute: str, value: str) -> str:
+    """A value of an attribute for a reader: `BENIGN_WITHOUT_CALLBACK` is `benign without callback`."""
     if not is_known(value):
         return "not known"
     return value.replace("_", " ").lower() if attribute == "pathology" else value
 
 
+def named_value(attribute: str, value: str) -> str:
+    """The same behind the name of the attribute: `ACR density 2`."""
+    return f"{ATTRIBUTES[attribute]} {shown_value(attribute, value)}"
+
+
+def known_attributes(row: Row) -> str:
+    """What is known of a lesion: `BI-RADS 4, ACR density 2, view MLO`."""
+    return ", ".join(named_value(attribute, row[attribute]) for attribute in GROUPS if is_known(row[attribute]))
+
+
 def diameter(row: Row) -> float:
-    """Of the circle that has as many pixels as the lesion, in pixels of the source image."""
+    """The diameter of the circle with as many pixels as the lesion, in pixels of the source image."""
     return 2 * math.sqrt(row["lesion_pixels"] / math.pi)
 
 
-def entry_of(evaluation: Evaluation, row: Row) -> Row:
-    """The datalist's entry of a lesion of an evaluation, with its files.
-
-    Raises:
-        NotThere: the data set, or one of its files, is gone.
-    """
-    if evaluation.data is None:
-        raise NotThere(
-            f"The mammograms of {told_name(evaluation.summary['dataset'])} are not where {evaluation.name} found them. "
-            "Pass the prepared data set by --dataset_dir."
-        )
-    entry = evaluation.data.entries[row["lesion_id"]]
-    for key in FILE_KEYS:
-        if not Path(entry[key]).is_file():
-            raise NotThere(
-                f"{Path(entry[key]).name}, the {key} of {row['lesion_id']}, is gone from the data set. "
-                "Restore it, or prepare the data set again."
-            )
-    return entry
-
-
-def prediction_file(evaluation: Evaluation, row: Row) -> Path:
-    """Where the evaluation put the lesion's predicted mask."""
-    return evaluation.folder / "predictions" / f"{row['lesion_id']}.png"
+def box_of(row: Row) -> list[float]:
+    """The box that the network was given, `(x0, y0, x1, y1)` in pixels of the source image."""
+    return [row[edge] for edge in BOX]

@@ -1,30 +1,52 @@
-"""The Markdown page of a study as HTML: nothing in it can run, and its pictures come from the folder it lies in."""
+"""The Markdown page of a study as HTML: nothing in it can run, and its pictures come from its own folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
 from markdown import Markdown
 from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup
 
-from scripts.report.figures import Picture
-from scripts.report.numbers import number_columns
-
-# The section of the page has the headings of the first and the second level for itself and the page.
+# The headings of the first and the second level are those of the page and of the section.
 LEVELS_LOWER = 2
 LOWEST = 6
 
+_NUMBER = re.compile(r"[<>≤≥]? ?[+±\N{MINUS SIGN}-]?(\.?\d|∞)")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a page shows it.
+
+    Attributes:
+        address: Data URI.
+        width: Width in CSS pixels at which its letters have the size that they were drawn in.
+        height: Height in CSS pixels.
+    """
+
+    address: str
+    width: int
+    height: int
+
+
+def number_columns(rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Tell which columns are read as numbers: at least three in four of their filled cells begin with one."""
+    columns = [[cell for cell in column if cell] for column in zip(*rows, strict=True)]
+    return [bool(cells) and sum(map(bool, map(_NUMBER.match, cells))) >= 0.75 * len(cells) for cells in columns]
+
 
 def markdown_html(text: str, show: Callable[[str], Picture | None]) -> Markup:
-    """`text` as HTML for a section of a page.
+    """Convert Markdown to the HTML of a section.
 
     Names in it come from a user's files: HTML in it is shown as text, and links stay as their words.
 
     Args:
         text: Markdown with tables and fenced code.
-        show: the picture that is shown for the name of a file; None where there is none, and its text stays.
+        show: Returns the picture for the name of a file; None where there is none, and its text stays.
     """
     converter = Markdown(extensions=["tables", "fenced_code", "sane_lists"])
     converter.preprocessors.deregister("html_block")
@@ -57,12 +79,11 @@ class _Fit(Treeprocessor):
 
     def _fit_image(self, image: Element) -> None:
         picture, alt = self.show(image.get("src", "")), image.get("alt", "")
-        image.attrib.clear()
+        # A span, since it is inside a paragraph.
+        image.tag, image.attrib = "span", {}
         if picture is None:
-            image.tag, image.text = "span", alt
+            image.text = alt
             return
-        # A span, since it stands inside a paragraph.
-        image.tag = "span"
         image.set("class", f"figure w{picture.width}")
         box = SubElement(image, "span", {"class": "scroll", "tabindex": "0"})
         SubElement(

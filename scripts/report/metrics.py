@@ -2,173 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure as Drawing
 
-from scripts.common.formatting import share
+from custom.metrics.vocabulary import METRICS, Row
+from scripts.common.formatting import share, slug
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table, Text
-from scripts.report.drawing import draw_violins, new_axes, tell_medians
-from scripts.report.evaluations import principal, suffix, tested, title
+from scripts.report.figures import dice_violins, new_axes
 from scripts.report.run_card import evaluating_command
-from scripts.report.sources import Evaluation, Run
+from scripts.report.sources import Evaluation, Run, StudyResults
 
-NAMES = {
-    "dice": "Dice",
-    "jaccard": "Jaccard",
-    "precision": "precision",
-    "recall": "recall",
-    "hausdorff95": "Hausdorff 95, pixels",
-    "pixel_accuracy": "pixel accuracy",
-    "dice_ellipse": "Dice of the ellipse in the box",
-    "dice_above_ellipse": "Dice above that of the ellipse",
-    "dice_all_foreground": "Dice of the whole box",
-}
-MEANINGS = (
-    "Dice = twice the pixels that prediction and truth share over the sum of both. Jaccard = the shared pixels over "
-    "all that are in either. Precision = the shared pixels over the predicted. Recall = the shared pixels over the "
-    "lesion's. Hausdorff 95 = how far the outlines are apart, in pixels of the source image, without the farthest 5 %. "
-    "Pixel accuracy = the rightly named pixels over all of the crop; all else is measured in the full mammogram. The "
-    "ellipse inscribed in the lesion's box and the whole box need no network: what a network is worth is what it adds "
-    "to them."
-)
 # Violins of more evaluations than this say less than their table.
 MOST_VIOLINS = 8
 
 
 def metrics(run: Run) -> list[Block]:
-    """A table of all evaluations where there are several, then every metric of the principal ones.
-
-    Raises:
-        NotThere: the run has not been evaluated.
-    """
+    """Make a table of all evaluations where there are several, then one of every metric of the principal ones."""
     if not run.evaluations:
         raise NotThere(f"The run has not been evaluated. Evaluate it: {evaluating_command(run)}")
-    tables = [_metric_table(run, evaluation) for evaluation in principal(run)]
-    return [*_overview(run), *tables, Text(MEANINGS)]
-
-
-def confusion(run: Run) -> list[Block]:
-    """The confusion matrix of each principal evaluation."""
-    figures = [
-        confusion_figure(
-            f"confusion_matrix{suffix(run, evaluation)}",
-            np.array(evaluation.summary["confusion_matrix"]["counts"]),
-            f"{title(run, evaluation)}: the pixels in the crops of {tested(evaluation)}",
-        )
-        for evaluation in principal(run)
+    tables = [_metric_table(run, evaluation) for evaluation in run.principal]
+    meanings = [
+        f"{metric.label[0].upper()}{metric.label[1:]} = {metric.meaning}."
+        for metric in METRICS.values()
+        if metric.meaning
     ]
-    return [Figures(figures)] if figures else []
-
-
-def confusion_figure(name: str, matrix: np.ndarray, pixels: str) -> Figure:
-    """A confusion matrix with the share of each row and the counts.
-
-    Args:
-        name: of the figure.
-        matrix: counts `(2, 2)`; rows are the truth (lesion, background), columns the prediction.
-        pixels: which are counted, in words.
-    """
-    classes = ("lesion", "background")
-    shares = [_share_of_row(matrix, row, row) for row in range(2)]
-    found = ", ".join(
-        f"{100 * part:.1f} % of the {what} pixels are predicted as {what}"
-        for part, what in zip(shares, classes, strict=True)
-        if part is not None
+    baselines = (
+        "The ellipse inscribed in the lesion's box and the whole box need no network: what a network is worth is what "
+        "it adds to them."
     )
-    alt = f"Confusion matrix: {found}."
-    caption = f"{pixels}. Each row adds up to 100 %; under each share stand the pixels."
-    return Figure(name, _draw_confusion(matrix, classes), alt, caption)
-
-
-def _draw_confusion(matrix: np.ndarray, classes: Sequence[str]) -> Drawing:
-    drawing, axes = new_axes(3.6, 3.1)
-    shares = np.array([[_share_of_row(matrix, row, column) or 0.0 for column in range(2)] for row in range(2)])
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row in range(2):
-        for column in range(2):
-            part = _share_of_row(matrix, row, column)
-            text = "no pixels" if part is None else f"{100 * part:.1f} %\n{matrix[row, column]:,.0f}"
-            # Half of the map is too dark for black letters.
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, text, ha="center", va="center", color=colour)
-    axes.set_xticks(range(2), classes)
-    axes.set_yticks(range(2), classes, rotation=90, va="center")
-    axes.set(xlabel="prediction", ylabel="truth")
-    axes.tick_params(length=0)
-    return drawing
-
-
-def _share_of_row(matrix: np.ndarray, row: int, column: int) -> float | None:
-    total = matrix[row].sum()
-    return float(matrix[row, column] / total) if total else None
+    return [*_overview(run), *tables, Text(" ".join([*meanings, baselines]))]
 
 
 def _overview(run: Run) -> list[Block]:
     if len(run.evaluations) < 2:
         return []
-    of = {title(run, evaluation): evaluation for evaluation in run.evaluations}
-    names = ("dice", "dice_ellipse", "dice_above_ellipse", "dice_all_foreground")
+    evaluations = {run.title(evaluation): evaluation for evaluation in run.evaluations}
+    shown = ("dice", "dice_ellipse", "dice_above_ellipse", "dice_all_foreground")
     rows = [
         [
             name,
             f"{evaluation.summary['lesions']:,} ({evaluation.summary['patients']:,})",
-            *(mean_with_interval(evaluation.summary["per_lesion"][metric], metric) for metric in names),
+            *(mean_with_interval(evaluation.summary, metric) for metric in shown),
         ]
-        for name, evaluation in of.items()
+        for name, evaluation in evaluations.items()
     ]
-    shown = ", ".join(title(run, evaluation) for evaluation in principal(run))
     caption = (
-        f"All evaluations: mean over the lesions, in brackets its {_confidence(run.evaluations[0])} interval. "
-        f"In full below: {shown}."
+        f"All evaluations: mean over the lesions, in brackets its {run.evaluations[0].confidence} interval. "
+        f"In full below: {', '.join(run.title(evaluation) for evaluation in run.principal)}."
     )
-    table = Table(("evaluation", "lesions (patients)", *(NAMES[name] for name in names)), rows, caption)
-    if len(of) > MOST_VIOLINS:
+    table = Table(("evaluation", "lesions (patients)", *(METRICS[name].heading for name in shown)), rows, caption)
+    if len(evaluations) > MOST_VIOLINS:
         return [table]
-    groups = {name: [lesion["dice"] for lesion in evaluation.lesions] for name, evaluation in of.items()}
-    figure = Figure(
-        "dice_by_evaluation",
-        draw_violins(groups, "evaluation", "Dice of a lesion (1 = perfect)"),
-        f"Dice of the lesions in each evaluation; medians: {tell_medians(groups)}.",
-        "Each point is a lesion, the line is the median.",
-    )
-    return [table, Figures([figure])]
-
-
-def mean_with_interval(values: dict[str, Any], metric: str) -> str:
-    """`.895 (.882 to .906)`, of what a summary holds of a metric."""
-    form = _form(metric)
-    text = form(values["mean"])
-    return f"{text} ({interval(values['interval'], form)})" if values["interval"] else text
-
-
-def _form(metric: str) -> Callable[[float], str]:
-    return "{:.1f}".format if metric == "hausdorff95" else share
-
-
-def interval(ends: Sequence[float] | None, form: Any = share) -> str:
-    """`.882 to .906`; empty where there is none."""
-    return " to ".join(map(form, ends)) if ends else ""
-
-
-def _confidence(evaluation: Evaluation) -> str:
-    return f"{100 * evaluation.summary['settings']['confidence']:g} %"
+    lesions = {name: evaluation.lesions for name, evaluation in evaluations.items()}
+    return [table, Figures([dice_violins("dice_by_evaluation", lesions, "evaluation")])]
 
 
 def _metric_table(run: Run, evaluation: Evaluation) -> Table:
-    summary = evaluation.summary
-    rows = []
-    for metric, name in NAMES.items():
-        form = _form(metric)
-        values, pooled = summary["per_lesion"][metric], summary["pooled"].get(metric)
-        cells = [None if values[key] is None else form(values[key]) for key in ("mean", "sd", "median")]
-        cells += [interval(values["interval"], form), None if pooled is None else form(pooled)]
-        rows.append([name, *(cell or "" for cell in cells)])
-    percent = _confidence(evaluation)
+    summary, rows = evaluation.summary, []
+    for name, metric in METRICS.items():
+        values = summary["per_lesion"][name]
+        mean, sd, median, pooled = (
+            "" if value is None else shown_metric(name, value)
+            for value in (*(values[key] for key in ("mean", "sd", "median")), summary["pooled"].get(name))
+        )
+        rows.append([metric.heading, mean, sd, median, interval(values["interval"], name), pooled])
     caption = (
-        f"{title(run, evaluation)}: over {tested(evaluation)}. Interval: of the mean, from a bootstrap that draws "
+        f"{run.title(evaluation)}: over {evaluation.tested}. Interval: of the mean, from a bootstrap that draws "
         "whole patients; none with one patient. Pooled: the pixels of all lesions counted together."
     )
-    return Table(("metric", "mean", "sd", "median", f"{percent} interval", "pooled"), rows, caption)
+    return Table(("metric", "mean", "sd", "median", f"{evaluation.confidence} interval", "pooled"), rows, caption)
+
+
+def shown_metric(name: str, value: float) -> str:
+    """A value of a metric as tables show it: a share as .895, what has a unit as 12.4."""
+    metric = METRICS[name]
+    return f"{value:.{metric.decimals}f}" if metric.unit else share(value, metric.decimals)
+
+
+def interval(ends: Sequence[float] | None, name: str = "dice") -> str:
+    """The interval of a metric, as `.882 to .906`; empty where there is none."""
+    return " to ".join(shown_metric(name, end) for end in ends) if ends else ""
+
+
+def mean_with_interval(summary: Row, name: str) -> str:
+    """The mean of a metric in a summary or a group of it, as `.895 (.882 to .906)`."""
+    values = summary["per_lesion"][name]
+    text = shown_metric(name, values["mean"])
+    return f"{text} ({interval(values['interval'], name)})" if values["interval"] else text
+
+
+def confusion(run: Run) -> list[Block]:
+    """Draw the confusion matrix of each principal evaluation."""
+    figures = [
+        confusion_figure(
+            f"confusion_matrix{run.suffix(evaluation)}",
+            np.array(evaluation.summary["confusion_matrix"]["counts"]),
+            f"{run.title(evaluation)}: the pixels in the crops of {evaluation.tested}",
+        )
+        for evaluation in run.principal
+    ]
+    return [Figures(figures)] if figures else []
+
+
+def study_confusion(study: StudyResults) -> list[Block]:
+    """Draw the confusion matrix of each arm, the pixels of its seeds together."""
+    figures = []
+    for arm, evaluations in study.first_tests().items():
+        counts = [evaluation.summary["confusion_matrix"]["counts"] for evaluation in evaluations]
+        seeds = "" if len(counts) == 1 else f", {len(counts)} seeds together"
+        pixels = f"{arm}: the pixels in the crops of {evaluations[0].tested}{seeds}"
+        figures.append(confusion_figure(f"confusion_matrix_{slug(arm)}", np.sum(counts, axis=0), pixels))
+    return [Figures(figures)] if figures else []
+
+
+def confusion_figure(name: str, matrix: np.ndarray, pixels: str) -> Figure:
+    """Draw a confusion matrix with the share of each row and the counts.
+
+    Args:
+        name: Name of the figure.
+        matrix: Counts `(2, 2)`; rows are the truth (lesion, background), columns the prediction.
+        pixels: Which pixels are counted, in words.
+    """
+    classes = ("lesion", "background")
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = matrix / np.maximum(totals, 1)
+    drawing, axes = new_axes(3.6, 3.1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), part in np.ndenumerate(shares):
+        text = f"{100 * part:.1f} %\n{matrix[row, column]:,.0f}" if totals[row] else "no pixels"
+        # Half of the map is too dark for black letters.
+        axes.text(column, row, text, ha="center", va="center", color="white" if part > 0.5 else "black")
+    axes.set_xticks(range(2), classes)
+    axes.set_yticks(range(2), classes, rotation=90, va="center")
+    axes.set(xlabel="prediction", ylabel="truth")
+    axes.tick_params(length=0)
+    found = ", ".join(
+        f"{100 * shares[row, row]:.1f} % of the {what} pixels are predicted as {what}"
+        for row, what in enumerate(classes)
+        if totals[row]
+    )
+    caption = f"{pixels}. Each row adds up to 100 %; the counts are under the shares."
+    return Figure(name, drawing, f"Confusion matrix: {found}.", caption)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,43 +14,42 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image
 
 from custom.errors import InputError
+from scripts.common.drawing import drawn_as
 from scripts.common.study_folder import CASES, FIGURE
-from scripts.report.blocks import Block, Command, Document, Figure, Figures, LesionTable, Section, Table, Text
-from scripts.report.figures import Picture, data_uri, figure_files, show_png
-from scripts.report.markdown_page import markdown_html
-from scripts.report.numbers import number_columns, shown_numbers
+from scripts.report.blocks import (
+    Block,
+    Command,
+    Document,
+    Figure,
+    Figures,
+    Missing,
+    Section,
+    SortableTable,
+    Table,
+    Text,
+)
+from scripts.report.figures import DPI
+from scripts.report.markdown_page import Picture, markdown_html, number_columns
 
 HERE = Path(__file__).parent
+CSS_PIXELS_PER_INCH = 96
+JPEG_QUALITY = 88
+# A drawing of thousands of dots is smaller as pixels, and a browser is faster with it.
+LARGEST_SVG = 250_000
 # Shares of a figure's natural width. Below the first its letters are too small, and it scrolls in its box instead.
 SMALLEST, LARGEST = 0.75, 1.25
 # A figure that is naturally wider than this, in CSS pixels, has a row for itself.
 WIDE = 560
 THUMBNAIL = 64
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A section that could not be made.
-
-    Attributes:
-        title: of the section.
-        reason: what is missing and how to get it.
-    """
-
-    title: str
-    reason: str
+DECIMALS = 3
 
 
 @dataclass(frozen=True)
 class Page:
-    """A report to be written.
-
-    Attributes:
-        html: the page.
-        files: the content of each file of the folder of figures by its name.
-    """
+    """The HTML of a report, and the content of each file of its folder of figures by name."""
 
     html: str
     files: dict[str, bytes]
@@ -58,27 +59,26 @@ def render_page(title: str, sections: Sequence[Section], missing: Sequence[Missi
     """Make the page. The same sections give the same bytes.
 
     Args:
-        title: of the page.
-        sections: in their order; the names of their figures differ.
-        missing: sections that the page tells to be missing.
-        version: of the bundle that made it.
+        title: Title of the page.
+        sections: Sections in their order; the names of their figures differ.
+        missing: Sections that the page names as missing.
+        version: Version of the bundle that makes it.
 
     Raises:
-        InputError: a picture of a study is damaged.
-        ValueError: two figures have the same name.
+        InputError: A picture of a study is damaged.
+        ValueError: Two figures have the same name.
     """
     files = _Files()
     shown = [
         {"title": section.title, "blocks": [files.show(block) for block in section.blocks]} for section in sections
     ]
-    script = _read("page.js")
-    style = _read("page.css") + _widths(files.widths)
+    style = (HERE / "page.css").read_text() + "".join(
+        f".w{width} img {{ min-width: {round(width * SMALLEST)}px; max-width: {round(width * LARGEST)}px; }}\n"
+        for width in sorted(files.widths)
+    )
+    script = (HERE / "page.js").read_text()
     environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     html = environment.get_template("page.html.j2").render(
         title=title,
@@ -103,7 +103,7 @@ class _Files:
     widths: set[int] = field(default_factory=set)
 
     def show(self, block: Block) -> dict[str, Any]:
-        """What the template needs of a block; `kind` says which macro shows it."""
+        """Return the arguments of the macro `kind` that shows a block."""
         match block:
             case Text(text) | Command(text):
                 return {"kind": type(block).__name__.lower(), "text": text}
@@ -113,92 +113,112 @@ class _Files:
                 return {"kind": "figures", "figures": [(figure, self._show_figure(figure)) for figure in figures]}
             case Document(file):
                 return {"kind": "document", "html": self._show_document(file)}
-            case LesionTable():
+            case SortableTable():
                 return {"kind": "lesions"} | _show_lesions(block)
 
     def _show_figure(self, figure: Figure) -> Picture:
-        picture, files = figure_files(figure)
-        for suffix, content in files.items():
-            self._keep(figure.name + suffix, content)
-        return self._in_its_width(picture)
+        png = drawn_as(figure.drawing, "png", DPI)
+        self._keep(f"{figure.name}.png", png)
+        self._keep(f"{figure.name}.pdf", drawn_as(figure.drawing, "pdf", DPI))
+        width, height = (round(side * CSS_PIXELS_PER_INCH) for side in figure.drawing.get_size_inches())
+        return self._picture(*_for_the_page(figure, png), width, height)
 
     def _show_document(self, file: Path) -> Markup:
         def show(name: str) -> Picture | None:
-            # Nothing else, whatever the document says.
+            # No other file, whatever the document says.
             if name not in (FIGURE, CASES) or not (png := file.with_name(name)).is_file():
                 return None
             for found in (png, png.with_suffix(".pdf")):
                 if found.is_file():
                     self._keep(f"{file.parent.name}_{found.name}", found.read_bytes())
             try:
-                return self._in_its_width(show_png(png.read_bytes()))
+                with Image.open(png) as image:
+                    per_inch = image.info.get("dpi", (CSS_PIXELS_PER_INCH,))[0]
+                    width, height = (round(side * CSS_PIXELS_PER_INCH / per_inch) for side in image.size)
             except OSError as error:
                 raise InputError(f"{png}: cannot be read as a picture ({error}); repeat the study") from error
+            return self._picture("png", png.read_bytes(), width, height)
 
         return markdown_html(file.read_text(), show)
 
-    def _in_its_width(self, picture: Picture) -> Picture:
-        self.widths.add(picture.width)
-        return picture
+    def _picture(self, kind: str, content: bytes, width: int, height: int) -> Picture:
+        self.widths.add(width)
+        return Picture(_data_uri(kind, content), width, height)
 
     def _keep(self, name: str, content: bytes) -> None:
         if self.content.setdefault(name, content) != content:
             raise ValueError(f"two figures are called {name}")
 
 
-def _show_lesions(table: LesionTable) -> dict[str, Any]:
-    columns = [
-        _Column(name, [lesion.cells[place] for lesion in table.lesions]) for place, name in enumerate(table.columns)
-    ]
+def _for_the_page(figure: Figure, png: bytes) -> tuple[str, bytes]:
+    """A figure as the page shows it: the kind of image, and its content."""
+    if figure.photographic:
+        jpeg = io.BytesIO()
+        with Image.open(io.BytesIO(png)) as image:
+            # Without subsampling, since outlines are thin and coloured.
+            image.convert("RGB").save(jpeg, format="jpeg", quality=JPEG_QUALITY, optimize=True, subsampling=0)
+        return "jpeg", jpeg.getvalue()
+    # As an image of its own an SVG keeps its ids and styles to itself. The prologue names an address.
+    svg = drawn_as(figure.drawing, "svg")
+    bare = b"\n".join(line.strip() for line in svg[svg.index(b"<svg") :].splitlines())
+    return ("svg+xml", bare) if len(bare) <= LARGEST_SVG else ("png", png)
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    """An image as an address that needs no file."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _show_lesions(table: SortableTable) -> dict[str, Any]:
+    columns = [_column(name, [row.cells[place] for row in table.rows]) for place, name in enumerate(table.columns)]
     choices = {
         column.name: sorted(set(column.texts), key=_natural) for column in columns if column.name in table.filters
     }
-    pictures = [data_uri("image/jpeg", lesion.thumbnail) if lesion.thumbnail else "" for lesion in table.lesions]
+    pictures = [_data_uri("jpeg", row.thumbnail) if row.thumbnail else "" for row in table.rows]
     return {"table": table, "columns": columns, "choices": choices, "pictures": pictures}
 
 
+@dataclass(frozen=True)
 class _Column:
-    """A column of a table of lesions: of each cell the text that is shown, and the full number for the script."""
+    """A column of a table of lesions: the text of each cell, and in a column of numbers the full one for the script."""
 
-    def __init__(self, name: str, cells: Sequence[str | float]) -> None:
-        self.name = name
-        numbers = [float(cell) for cell in cells if not isinstance(cell, str)]
-        # Empty cells do not make a column of numbers one of words.
-        self.number = bool(numbers) and len(numbers) == sum(cell != "" for cell in cells)
-        if self.number:
-            shown, full = iter(shown_numbers(numbers)), iter(numbers)
-            self.texts = [cell if isinstance(cell, str) else next(shown) for cell in cells]
-            values = [cell if isinstance(cell, str) else _script_number(next(full)) for cell in cells]
-            self.values = [value if text else "" for value, text in zip(values, self.texts, strict=True)]
-        else:
-            self.texts = [str(cell) for cell in cells]
+    name: str
+    texts: list[str]
+    values: list[str] | None = None
+
+    @property
+    def number(self) -> bool:
+        return self.values is not None
 
 
-def _script_number(value: float) -> str:
-    """`value` in full, as a script of the page reads it."""
-    return repr(value).replace("inf", "Infinity")
+def _column(name: str, cells: Sequence[str | float]) -> _Column:
+    # Empty cells do not make a column of numbers one of words.
+    filled = [cell for cell in cells if cell != ""]
+    if not filled or any(isinstance(cell, str) for cell in filled):
+        return _Column(name, [str(cell) for cell in cells])
+    numbers = [math.nan if cell == "" else float(cell) for cell in cells]
+    values = ["" if math.isnan(number) else repr(number).replace("inf", "Infinity") for number in numbers]
+    return _Column(name, shown_numbers(numbers), values)
 
 
-def _natural(text: str) -> tuple[Any, ...]:
-    """Orders texts as a reader would: numbers in them by their value, the empty text last."""
-    # Of two numbers the one with more digits is greater; Python reads none of thousands of digits.
-    parts = [
-        (not part.isdecimal(), (len(part.lstrip("0")) if part.isdecimal() else 0), part.lstrip("0"), part)
-        for part in re.split(r"(\d+)", text)
-    ]
-    return (text == "", parts)
+def shown_numbers(values: Sequence[float]) -> list[str]:
+    """Numbers of a column, with as many decimals as any of them needs but at most three; "" for those that are NaN."""
+    rounded = [round(value, DECIMALS) for value in values if math.isfinite(value)]
+    decimals = next((n for n in range(DECIMALS) if all(round(value, n) == value for value in rounded)), DECIMALS)
+    return [_shown_number(value, decimals) for value in values]
 
 
-def _widths(widths: set[int]) -> str:
-    """The limits between which figures of some widths follow that of the page, in CSS."""
-    return "".join(
-        f".w{width} img {{ min-width: {round(width * SMALLEST)}px; max-width: {round(width * LARGEST)}px; }}\n"
-        for width in sorted(widths)
-    )
+def _shown_number(value: float, decimals: int) -> str:
+    if math.isnan(value):
+        return ""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:z.{decimals}f}"
 
 
-def _read(name: str) -> str:
-    return (HERE / name).read_text()
+def _natural(text: str) -> tuple[bool, str]:
+    """A key that orders texts as a reader would: numbers in them by their value, the empty text last."""
+    return text == "", re.sub(r"\d+", lambda number: number[0].zfill(30), text)
 
 
 def _hash(text: str) -> str:

@@ -1,82 +1,75 @@
-"""Prediction panels: a lesion's crop, its true outline and the predicted one, for one network or for several."""
+"""Pictures of lesions with their true and predicted outlines: panels of crops, and a breast in both views."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from scripts.common.cases import Case, Row, by_dice, read_case, spanning
+from custom.metrics.vocabulary import ATTRIBUTES, METRICS
+from custom.readers import read_mask, read_pixels
+from custom.transforms import lesion_window
+from scripts.common.cases import CONTEXT, Case, Row, by_dice, read_case, spanning
 from scripts.common.formatting import count, share, slug
+from scripts.common.palette import SKY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
-from scripts.report.evaluations import comparable_tests, principal, reference_arm, suffix, title
-from scripts.report.figures import WIDTH
-from scripts.report.lesions import LABELS, entry_of, is_known, prediction_file, value_told
-from scripts.report.outlined import COLOURS, show_outlined
-from scripts.report.sources import Evaluation, Run, Study
+from scripts.report.figures import COLOURS, WIDTH, new_tiles, show_box, show_outlined, shrunk
+from scripts.report.lesions import box_of, is_known, known_attributes
+from scripts.report.sources import Evaluation, Run, StudyResults
 
 SPANNING, WORST = 9, 8
-COLUMNS = 3
+COLUMNS, HEIGHT = 3, 2.15
+BOTH_VIEWS = ("CC", "MLO")
+
+# The lesions of a breast on the mammogram of each view.
+Breast = Mapping[str, list[Row]]
 
 
 def prediction_panels(run: Run) -> list[Block]:
-    """Lesions from the worst Dice to the best, of each data set that the run was tested on.
-
-    Raises:
-        NotThere: a data set is gone.
-    """
+    """Draw lesions from the worst Dice to the best, of each data set that the run was tested on."""
     blocks: list[Block] = []
-    for evaluation in principal(run):
+    for evaluation in run.principal:
         rows = spanning(evaluation.lesions, SPANNING)
-        told = "one lesion"
+        shown = "one lesion"
         if len(rows) > 1:
             all_lesions = count(len(evaluation.lesions), "lesion")
-            told = f"{len(rows)} of {all_lesions}, at equal steps from the lowest Dice to the highest"
-        name = f"case{suffix(run, evaluation)}"
-        blocks += [Text(f"{title(run, evaluation)}: {told}."), _panels(evaluation, rows, name)]
+            shown = f"{len(rows)} of {all_lesions}, at equal steps from the lowest Dice to the highest"
+        name = f"case{run.suffix(evaluation)}"
+        blocks += [Text(f"{run.title(evaluation)}: {shown}."), _panels(evaluation, rows, name)]
     return blocks
 
 
 def worst_cases(run: Run) -> list[Block]:
-    """The lesions with the lowest Dice, as panels and as a table of what is known of them.
-
-    None where the prediction panels show every lesion already.
-
-    Raises:
-        NotThere: a data set is gone.
-    """
+    """Draw the lesions with the lowest Dice, after a table, unless the prediction panels show every lesion already."""
     blocks: list[Block] = []
-    for evaluation in principal(run):
+    for evaluation in run.principal:
         if len(evaluation.lesions) > SPANNING:
             rows = by_dice(evaluation.lesions)[:WORST]
-            name = f"worst_case{suffix(run, evaluation)}"
+            name = f"worst_case{run.suffix(evaluation)}"
             blocks += [_table(run, evaluation, rows), _panels(evaluation, rows, name)]
     return blocks
 
 
-def study_panels(study: Study) -> list[Block]:
-    """The same lesions with each arm's prediction, by the first seed of each in the study's first test.
+def study_panels(study: StudyResults) -> list[Block]:
+    """Draw the same lesions with each arm's prediction, by the first seed of each in the study's first test.
 
     They are lesions that every arm was tested on, or the reference's where there are none, as in a study of folds.
-
-    Raises:
-        NotThere: the data set is gone.
     """
-    tested = comparable_tests(study)
+    tested = study.comparable_tests()
     if not tested:
         return []
-    reference = reference_arm(study)
+    reference = study.reference
     evaluation = tested[reference][0]
     firsts = {arm: evaluations[0] for arm, evaluations in tested.items()}
     everywhere = set.intersection(*({row["lesion_id"] for row in first.lesions} for first in firsts.values()))
     common = [row for row in evaluation.lesions if row["lesion_id"] in everywhere] or evaluation.lesions
     rows = spanning(common, SPANNING)
-    told = (
+    shown = (
         f"{len(rows)} of {len(common):,} lesions, from the lowest Dice of the reference, {reference}, to its highest."
     )
-    return [Text(told), Figures([_arms_panel(row, evaluation, firsts) for row in rows])]
+    return [Text(shown), Figures([_arms_panel(row, evaluation, firsts) for row in rows])]
 
 
 def _panels(evaluation: Evaluation, rows: Sequence[Row], name: str) -> Figures:
@@ -84,101 +77,157 @@ def _panels(evaluation: Evaluation, rows: Sequence[Row], name: str) -> Figures:
 
 
 def _panel(evaluation: Evaluation, row: Row, name: str) -> Figure:
-    case = read_case(entry_of(evaluation, row), row, [prediction_file(evaluation, row)])
-    figure, tiles = _tiles(COLUMNS)
-    _show(tiles[0], case, "crop")
-    _show(tiles[1], case, "truth", truth=True)
+    case = read_case(evaluation.entry(row), row, [evaluation.prediction(row)])
+    figure, (crop, truth, predicted) = new_tiles(3, COLUMNS, HEIGHT)
+    _show(crop, case, "crop", truth=False)
+    _show(truth, case, "truth")
     scores = f"Dice {share(row['dice'])}, ellipse {share(row['dice_ellipse'])}"
+    missing = ""
     if case.predictions[0] is None:
         missing = " The mask of the prediction is gone."
-        tiles[2].axis("off")
+        predicted.axis("off")
     else:
-        missing = ""
-        _show(tiles[2], case, "prediction", scores.replace(", ", "\n"), case.predictions[0], truth=True)
-    known = describe(row)
+        _show(predicted, case, "prediction", scores.replace(", ", "\n"), case.predictions[0])
     return Figure(
         name,
         figure,
-        f"Lesion {row['lesion_id']}{known}: its crop, its true outline, and the predicted outline over the true one. "
-        f"{scores}; {size_told(row)}.",
-        f"{row['lesion_id']}{known}. {scores}. {COLOURS}{missing}",
+        f"Lesion {_described(row)}: its crop, its true outline, and the predicted outline over the true one. "
+        f"{scores}; {shown_size(row)}.",
+        f"{_described(row)}. {scores}. {COLOURS}{missing}",
         photographic=True,
     )
 
 
 def _arms_panel(row: Row, evaluation: Evaluation, arms: dict[str, Evaluation]) -> Figure:
-    by_arm = {arm: {other["lesion_id"]: other for other in of_arm.lesions} for arm, of_arm in arms.items()}
-    tested = {arm: rows[row["lesion_id"]] for arm, rows in by_arm.items() if row["lesion_id"] in rows}
-    case = read_case(entry_of(evaluation, row), row, [prediction_file(arms[arm], row) for arm in tested])
-    figure, tiles = _tiles(1 + len(tested))
-    _show(tiles[0], case, "truth", f"ellipse {share(row['dice_ellipse'])}", truth=True)
-    for tile, (arm, scores), prediction in zip(tiles[1:], tested.items(), case.predictions, strict=False):
-        _show(tile, case, arm, f"Dice {share(scores['dice'])}", prediction, truth=True)
-    for tile in tiles[1 + len(tested) :]:
-        tile.axis("off")
-    scores_told = ", ".join(f"{arm} {share(scores['dice'])}" for arm, scores in tested.items())
-    known = describe(row)
+    dices = {
+        arm: other["dice"]
+        for arm, of_arm in arms.items()
+        for other in of_arm.lesions
+        if other["lesion_id"] == row["lesion_id"]
+    }
+    case = read_case(evaluation.entry(row), row, [arms[arm].prediction(row) for arm in dices])
+    figure, (truth, *tiles) = new_tiles(1 + len(dices), COLUMNS, HEIGHT)
+    _show(truth, case, "truth", f"ellipse {share(row['dice_ellipse'])}")
+    for tile, (arm, dice), prediction in zip(tiles, dices.items(), case.predictions, strict=True):
+        _show(tile, case, arm, f"Dice {share(dice)}", prediction)
     return Figure(
         f"case_{slug(row['lesion_id'])}",
         figure,
-        f"Lesion {row['lesion_id']}{known}: its true outline, and over it the outline that each arm predicted. "
-        f"Dice: {scores_told}.",
-        f"{row['lesion_id']}{known}. Dice of each arm under it; that of the ellipse in the box under the truth. "
-        f"{COLOURS}",
+        f"Lesion {_described(row)}: its true outline, and over it the outline that each arm predicted. "
+        f"Dice: {', '.join(f'{arm} {share(dice)}' for arm, dice in dices.items())}.",
+        f"{_described(row)}. Dice of each arm under it; that of the ellipse in the box under the truth. {COLOURS}",
         photographic=True,
     )
 
 
-def _tiles(number: int) -> tuple[Drawing, Sequence[Axes]]:
-    rows = -(-number // COLUMNS)
-    figure = Drawing(figsize=(WIDTH, 2.15 * rows))
-    return figure, figure.subplots(rows, COLUMNS, squeeze=False).ravel().tolist()
-
-
 def _show(
-    tile: Axes, case: Case, name: str, under: str = "", prediction: np.ndarray | None = None, truth: bool = False
+    tile: Axes, case: Case, name: str, under: str = "", prediction: np.ndarray | None = None, truth: bool = True
 ) -> None:
     show_outlined(tile, case.image, [case.truth] if truth else [], [] if prediction is None else [prediction])
     tile.set_title(name, wrap=True)
     tile.set_xlabel(under)
 
 
-def describe(row: Row) -> str:
-    """What is known of a lesion, such as ` (MLO, BI-RADS 4, density 2, malignant)`; empty where nothing is."""
-    forms = {"view": "{}", "birads": "BI-RADS {}", "density": "density {}", "pathology": "{}"}
-    known = [form.format(value_told(key, row[key])) for key, form in forms.items() if is_known(row.get(key))]
-    return f" ({', '.join(known)})" if known else ""
+def _described(row: Row) -> str:
+    known = known_attributes(row)
+    return f"{row['lesion_id']} ({known})" if known else row["lesion_id"]
 
 
-def size_told(row: Row) -> str:
-    """How large the prediction is, in words."""
+def shown_size(row: Row) -> str:
+    """The size of the prediction, in words."""
     if not row["tp"] + row["fp"]:
         return "nothing was predicted"
-    return f"the predicted area is {_size(row):.2f} times the true one"
+    return f"the predicted area is {_relative_size(row):.2f} times the true one"
 
 
-def _size(row: Row) -> float:
+def _relative_size(row: Row) -> float:
     return (row["tp"] + row["fp"]) / row["lesion_pixels"]
 
 
 def _table(run: Run, evaluation: Evaluation, rows: Sequence[Row]) -> Table:
     # The patient is in the name of the lesion.
-    shown = {key: label for key, label in LABELS.items() if key != "patient_id"}
-    known = {key: label for key, label in shown.items() if any(is_known(row[key]) for row in rows)}
+    known = [key for key in ATTRIBUTES if key != "patient_id" and any(is_known(row[key]) for row in rows)]
+    scores = ("dice", "precision", "recall")
     cells = [
         [
+            row["lesion_id"],
             *(row[key] for key in known),
             f"{row['lesion_pixels']:.0f}",
-            *(share(row[key]) for key in ("dice", "precision", "recall")),
-            f"{_size(row):.2f}",
+            *(share(row[name]) for name in scores),
+            f"{_relative_size(row):.2f}",
         ]
         for row in rows
     ]
-    measures = ("size, pixels", "Dice", "precision", "recall", "predicted / true size")
+    measures = ("size, pixels", *(METRICS[name].label for name in scores), "predicted / true size")
     return Table(
-        [*known.values(), *measures],
+        ["lesion", *(ATTRIBUTES[key] for key in known), *measures],
         cells,
-        f"{title(run, evaluation)}: the lowest Dice of {len(evaluation.lesions):,} lesions. Precision = what of the "
+        f"{run.title(evaluation)}: the lowest Dice of {len(evaluation.lesions):,} lesions. Precision = what of the "
         "predicted area is lesion; recall = what of the lesion was found. Above 1 in the last column, the prediction "
         "is too large, below 1 too small.",
     )
+
+
+def both_views(run: Run) -> list[Block]:
+    """Draw both views of the breast whose mean Dice is the middle one of all that were tested in both.
+
+    Breasts with one lesion in each view come first: there, it is the same lesion.
+    """
+    for evaluation in run.principal[:1]:
+        found: dict[tuple[str, str], dict[str, list[Row]]] = {}
+        for row in evaluation.lesions:
+            if row["patient_id"] and is_known(row["laterality"]):
+                found.setdefault((row["patient_id"], row["laterality"]), {}).setdefault(row["view"], []).append(row)
+        both = [breast for breast in found.values() if all(view in breast for view in BOTH_VIEWS)]
+        single = [breast for breast in both if all(len(breast[view]) == 1 for view in BOTH_VIEWS)]
+        breasts = sorted(single or both, key=_mean_dice)
+        if breasts:
+            return [Figures([_views_figure(evaluation, breasts[(len(breasts) - 1) // 2])])]
+    return []
+
+
+def _mean_dice(breast: Breast) -> float:
+    return float(np.mean([row["dice"] for view in BOTH_VIEWS for row in breast[view]]))
+
+
+def _views_figure(evaluation: Evaluation, breast: Breast) -> Figure:
+    drawing = Drawing(figsize=(WIDTH, 6.2))
+    tiles = drawing.subplots(2, len(BOTH_VIEWS), squeeze=False, height_ratios=(1.6, 1))
+    dices = "; ".join(
+        f"{view} {', '.join(_draw_view(column, evaluation, view, breast[view]))}"
+        for column, view in zip(tiles.T, BOTH_VIEWS, strict=True)
+    )
+    first = breast[BOTH_VIEWS[0]][0]
+    name = f"patient {first['patient_id']}, {first['laterality'].lower()} breast"
+    lesions = ", ".join(row["lesion_id"] for view in BOTH_VIEWS for row in breast[view])
+    return Figure(
+        "both_views",
+        drawing,
+        f"Both views of the same breast ({name}), with the true and the predicted outline of each lesion. "
+        f"Dice: {dices}.",
+        f"The same breast in both views: {lesions}. {COLOURS} Light blue: the box that the network was given. Below, "
+        f"the first lesion of each view. Dice: {dices}.",
+        photographic=True,
+    )
+
+
+def _draw_view(tiles: Sequence[Axes], evaluation: Evaluation, view: str, rows: Sequence[Row]) -> list[str]:
+    """Draw the mammogram of the first lesion with all that are on it, and a detail; return the Dice of each."""
+    entries = [evaluation.entry(row) for row in rows]
+    shown = [(row, entry) for row, entry in zip(rows, entries, strict=True) if entry["image"] == entries[0]["image"]]
+    image = read_pixels(entries[0]["image"])
+    truths = [read_mask(entry["label"]) for _, entry in shown]
+    files = [evaluation.prediction(row) for row, _ in shown]
+    predictions = [read_mask(file) for file in files if file.is_file()]
+    axes, detail = tiles
+    show_outlined(axes, image, truths, predictions)
+    scale = shrunk(image).shape[0] / image.shape[0]
+    for row, _ in shown:
+        show_box(axes, box_of(row), scale, SKY)
+    dices = [share(row["dice"]) for row, _ in shown]
+    axes.set_title(view)
+    axes.set_xlabel(f"Dice {', '.join(dices)}")
+    x0, y0, x1, y1 = lesion_window(box_of(rows[0]), CONTEXT, square=True)
+    piece = (slice(max(x0, 0), x1), slice(max(y0, 0), y1))
+    show_outlined(detail, image[piece], [truth[piece] for truth in truths], [found[piece] for found in predictions])
+    return dices

@@ -1,4 +1,4 @@
-"""What a run was: data, network, settings, versions; and the commands that repeat it."""
+"""The card of a run: data, network, settings, versions; and the commands that repeat it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from custom.data import PARTS
+from scripts.common.cases import Row
 from scripts.common.datasets import told_name
 from scripts.common.formatting import count_lesions, share
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
-from scripts.report.evaluations import changed_settings, principal, tested, title
-from scripts.report.sources import Evaluation, Row, Run
+from scripts.report.sources import Evaluation, Run
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Rows = list[tuple[str, str]]
 
-# They say where something was on one machine, which a report that is passed on must not.
+# Settings that say where something was on one machine, which a report that is passed on must not.
 _PLACES = {"run_id", "config_file", "bundle_root", "dataset_dir", "output_dir", "cache_dir"}
 
 
 def run_card(run: Run) -> list[Block]:
-    """The run's card, then the commands that repeat its training and its principal evaluations."""
-    evaluations: Sequence[Evaluation | None] = principal(run) or [None]
+    """Make the run's card, and list the commands that repeat its training and its principal evaluations."""
+    evaluations: Sequence[Evaluation | None] = run.principal or [None]
     return [
         Table(("", ""), [*_data_rows(run), *_network_rows(run), *_training_rows(run), *_setting_rows(run)]),
         Text("To train again with the same settings, under a new name:"),
@@ -37,7 +37,7 @@ def run_card(run: Run) -> list[Block]:
 
 
 def evaluating_command(run: Run, evaluation: Evaluation | None = None) -> str:
-    """The command that repeats an evaluation, or that evaluates on the run's own data."""
+    """Return the command that repeats an evaluation, or that evaluates on the run's own data."""
     command = f"python -m monai.bundle run evaluating --args_file {_place(run)}/evaluating.json"
     if evaluation is None:
         return f"{command} {_data_flag(run)}"
@@ -45,7 +45,7 @@ def evaluating_command(run: Run, evaluation: Evaluation | None = None) -> str:
     given = {"dataset_dir": _data_place(settings)}
     if settings["split"] != run.args["split"]:
         given["split"] = settings["split"]
-    given |= dict(sorted(changed_settings(run, evaluation).items()))
+    given |= run.changed_settings(evaluation)
     return " ".join([command, *(f"--{name} {shlex.quote(str(value))}" for name, value in given.items())])
 
 
@@ -66,24 +66,18 @@ def _data_place(settings: Row) -> str:
 
 
 def _from_root(folder: str | Path, usual: str) -> str:
-    """A folder from that of the repository, such as `demo/cbis_ddsm`; where it is elsewhere, `usual`.
+    """A folder relative to the repository, such as `demo/cbis_ddsm`; `usual` for one elsewhere.
 
-    A report holds no absolute path; for one that is elsewhere it says what the documentation has.
+    A report holds no absolute path; for a folder elsewhere it says what the documentation has.
     """
     place = Path(os.path.abspath(ROOT / folder))
     return place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else usual
 
 
 def _data_rows(run: Run) -> Rows:
-    rows = [("run", run.name)]
-    if run.data is not None:
-        about = run.data.provenance
-    else:
-        place = (run.args["dataset_dir"], run.args["split"])
-        summaries = [evaluation.summary for evaluation in run.evaluations]
-        same = [s for s in summaries if (s["settings"]["dataset_dir"], s["settings"]["split"]) == place]
-        about = same[0]["dataset"] if same else {"name": PurePath(place[0]).name}
-    rows += [
+    about = run.dataset
+    rows = [
+        ("run", run.name),
         ("data set", told_name(about)),
         ("source of the data", about.get("source", "")),
         ("split", run.args["split"]),
@@ -93,28 +87,28 @@ def _data_rows(run: Run) -> Rows:
             lesions = run.data.content.get(part, ())
             patients = len({lesion["patient_id"] for lesion in lesions})
             rows.append((part, count_lesions(len(lesions), patients) if lesions else "none"))
-    rows += [(f"evaluated on {title(run, e)}", tested(e)) for e in run.evaluations]
-    rows.append(("SHA-256 of the data set's table", about.get("manifest_sha256") or ""))
-    rows.append(("SHA-256 of the datalist", about.get("datalist_sha256", "")))
+    rows += [(f"evaluated on {run.title(evaluation)}", evaluation.tested) for evaluation in run.evaluations]
+    rows += [
+        ("SHA-256 of the data set's table", about.get("manifest_sha256") or ""),
+        ("SHA-256 of the datalist", about.get("datalist_sha256", "")),
+    ]
     return [row for row in rows if row[1]]
 
 
 def _network_rows(run: Run) -> Rows:
     args = run.args
-    rows = [("network", args["network_name"])]
-    if run.evaluations:
-        rows.append(("parameters", f"{run.evaluations[0].summary['parameters']:,}"))
     filters = [
         "artifacts removed" if args["remove_artifacts"] else "",
         f"Wiener, window {args['wiener_window']}" if args["wiener"] else "",
         f"CLAHE, clip limit {args['clahe_clip_limit']:g}, {_size(args['clahe_tiles'])} tiles" if args["clahe"] else "",
     ]
     shape = "square" if args["square"] else "as the box is"
-    rows += [
+    return [
+        ("network", args["network_name"]),
+        *(("parameters", f"{evaluation.summary['parameters']:,}") for evaluation in run.evaluations[:1]),
         ("filters", "; ".join(filter(None, filters)) or "none"),
         ("crop", f"{shape}, margin {100 * args['margin']:g} % of the box, {_size(args['image_size'])} pixels"),
     ]
-    return rows
 
 
 def _training_rows(run: Run) -> Rows:
@@ -128,15 +122,16 @@ def _training_rows(run: Run) -> Rows:
     return rows
 
 
-_TOLD = {
+# Settings that the rows above show.
+_SHOWN = {
     *("split", "network_name", "remove_artifacts", "wiener", "wiener_window", "clahe", "clahe_clip_limit"),
     *("clahe_tiles", "square", "margin", "image_size", "seed", "epochs"),
 }
 
 
 def _setting_rows(run: Run) -> Rows:
-    """Every other setting by its name, so that none is kept from the reader; then the versions."""
-    rows = [(name, _portable(value)) for name, value in run.args.items() if name not in _PLACES | _TOLD]
+    """Every other setting by its name, so that the reader has them all; then the versions."""
+    rows = [(name, _portable(value)) for name, value in run.args.items() if name not in _PLACES | _SHOWN]
     if run.evaluations:
         versions = [f"{name} {version}" for name, version in run.evaluations[0].summary["versions"].items()]
         rows.append(("versions at the evaluation", ", ".join(versions)))

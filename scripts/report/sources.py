@@ -1,267 +1,231 @@
-"""What a report is about: the folder of a run or of a study, with the data behind it as far as it is there."""
+"""Runs with their evaluations, and studies: which are shown in full, and what they are called."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired
+from pathlib import Path, PurePath
+from typing import Any
 
-from annotated_types import Gt, Len, Lt
-from pydantic import ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
-from typing_extensions import TypedDict
+from custom.data import FILE_KEYS, Datalist
+from scripts.common.cases import Row
+from scripts.common.datasets import told_name
+from scripts.common.formatting import count_lesions, slug
+from scripts.common.study_folder import TEST, mean_over_seeds, read_record
+from scripts.report.blocks import NotThere
 
-from custom.data import Datalist
-from custom.errors import InputError
-from custom.files import FileName, file_sha256, read_json
-from custom.handlers import read_lesions
-from custom.metrics.vocabulary import ATTRIBUTES as METADATA
-from custom.metrics.vocabulary import BOX, METRICS
-from custom.runs.folder import MODEL
-from scripts.common.curves import read_curves
-from scripts.common.formatting import slug
-from scripts.common.study_folder import RECORD, read_record
-
-Row = dict[str, Any]
-
-_MEND = "repeat what wrote it"
-
-
-class _RunArgs(TypedDict):
-    """Of the settings in `training.json`, and in a `summary.json`, what a report shows."""
-
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
-    dataset_dir: str
-    split: FileName
-    seed: NonNegativeInt
-    epochs: int
-    network_name: str
-    image_size: Annotated[list[PositiveInt], Len(2, 2)]
-    margin: FiniteFloat
-    square: bool
-    remove_artifacts: bool
-    wiener: bool
-    wiener_window: PositiveInt
-    clahe: bool
-    clahe_clip_limit: FiniteFloat
-    clahe_tiles: Annotated[list[PositiveInt], Len(2, 2)]
-
-
-class _TestSettings(_RunArgs):
-    box_displacement: NotRequired[FiniteFloat]
-    bootstrap_samples: PositiveInt
-    confidence: Annotated[float, Gt(0), Lt(1)]
-
-
-class _Statistics(TypedDict):
-    mean: FiniteFloat
-    sd: FiniteFloat | None
-    median: FiniteFloat
-    interval: Annotated[list[FiniteFloat], Len(2, 2)] | None
-
-
-class _Matrix(TypedDict):
-    order: list[str]
-    counts: Annotated[list[Annotated[list[FiniteFloat], Len(2, 2)]], Len(2, 2)]
-    row_normalised: Annotated[list[Annotated[list[FiniteFloat | None], Len(2, 2)]], Len(2, 2)]
-
-
-class _Group(TypedDict):
-    lesions: PositiveInt
-    patients: PositiveInt
-    per_lesion: dict[Literal[*METRICS], _Statistics]  # type: ignore[valid-type]
-    pooled: dict[str, FiniteFloat]
-    confusion_matrix: _Matrix
-
-
-class _Dataset(TypedDict):
-    name: str
-    split: str
-    source: str
-    manifest_sha256: str | None
-    datalist_sha256: str
-
-
-class _Summary(_Group):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
-    by: dict[str, dict[str, _Group]]
-    parameters: int
-    model_sha256: NotRequired[str]
-    dataset: _Dataset
-    settings: _TestSettings
-    versions: dict[str, str]
-
-
-_OF_A_BIN = {"lesion_id", "patient_id", "probability_low", "probability_high", "pixels"} | {
-    *("mean_probability", "lesion_share"),
-}
-_OF_A_LESION = {
-    *("lesion_id", *METADATA, *BOX, "lesion_pixels", "tp", "fp", "fn", "tn"),
-    *("dice", "jaccard", "precision", "recall", "hausdorff95", "dice_ellipse", "dice_all_foreground"),
-}
+# Further ones are only in the table of all evaluations, or a study of boxes would fill the page.
+MOST = 3
+# Settings that only an evaluation has, with the value that changes nothing.
+_USUAL = {"box_displacement": 0.0}
+# Settings that change where something is or how fast, not what is measured.
+_OF_THE_MACHINE = {"dataset_dir", "output_dir", "cache_dir", "num_workers", "batch_size", "processes", "epochs"}
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """An evaluation of a run.
-
-    Attributes:
-        folder: holds `lesions.csv`, `summary.json`, `predictions`.
-        summary: content of `summary.json`.
-        lesions: of `lesions.csv`, numbers as float.
-        calibration: rows of `calibration.csv`, numbers as float; empty where there is none.
-        data: None where the data set is not there or is another by now.
-    """
-
+class _Folder:
     folder: Path
-    summary: dict[str, Any]
-    lesions: list[Row]
-    calibration: list[Row]
-    data: Datalist | None
 
     @property
     def name(self) -> str:
-        """The name of its folder: data set, split and how it was tested."""
+        """The name of the folder."""
         return self.folder.name
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run folder.
+class Evaluation(_Folder):
+    """An evaluation of a run, named after data set, split and how it was tested.
 
     Attributes:
-        folder: of the run.
-        args: content of `training.json`.
-        curves: of each scalar in the run's events the value at each epoch.
-        evaluations: in the order of their names.
-        data: that it was trained on; None where it is not there.
+        summary: Content of `summary.json`.
+        lesions: Rows of `lesions.csv`, numbers as float.
+        calibration: Rows of `calibration.csv`, numbers as float; empty where there is none.
+        data: Data set; None where it is not there or has changed.
     """
 
-    folder: Path
+    summary: dict[str, Any]
+    lesions: list[dict[str, Any]]
+    calibration: list[dict[str, Any]]
+    data: Datalist | None
+
+    @property
+    def tested(self) -> str:
+        """The number of lesions: `127 lesions of 70 patients`."""
+        return count_lesions(self.summary["lesions"], self.summary["patients"])
+
+    @property
+    def tested_on(self) -> str:
+        """Data set and split: `inbreast_mass, split test`; of phantoms, `synthetic inbreast_mass, split test`."""
+        dataset = self.summary["dataset"]
+        return f"{told_name(dataset)}, split {dataset['split']}"
+
+    @property
+    def bootstrap(self) -> tuple[int, float, int]:
+        """Samples, confidence and seed of the intervals."""
+        settings = self.summary["settings"]
+        return settings["bootstrap_samples"], settings["confidence"], settings["seed"]
+
+    @property
+    def confidence(self) -> str:
+        """The confidence of the intervals, such as `95 %`."""
+        return f"{100 * self.summary['settings']['confidence']:g} %"
+
+    def entry(self, row: Row) -> Row:
+        """The datalist's entry of a lesion, with its files.
+
+        Raises:
+            NotThere: The data set, or one of its files, is gone.
+        """
+        if self.data is None:
+            raise NotThere(
+                f"The mammograms of {told_name(self.summary['dataset'])} are not where {self.name} found them. "
+                "Pass the prepared data set by --dataset_dir."
+            )
+        entry = self.data.entries[row["lesion_id"]]
+        for key in FILE_KEYS:
+            if not Path(entry[key]).is_file():
+                raise NotThere(
+                    f"{Path(entry[key]).name}, the {key} of {row['lesion_id']}, is gone from the data set. "
+                    "Restore it, or prepare the data set again."
+                )
+        return entry
+
+    def prediction(self, row: Row) -> Path:
+        """The file of a lesion's predicted mask."""
+        return self.folder / "predictions" / f"{row['lesion_id']}.png"
+
+
+@dataclass(frozen=True)
+class Run(_Folder):
+    """A run.
+
+    Attributes:
+        args: Content of `training.json`.
+        curves: Value at each epoch of each scalar in the run's events.
+        evaluations: Evaluations in the order of their names.
+        data: Data set that it was trained on; None where it is not there.
+    """
+
     args: dict[str, Any]
     curves: dict[str, dict[int, float]]
     evaluations: list[Evaluation]
     data: Datalist | None
 
     @property
-    def name(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
+    def dataset(self) -> dict[str, Any]:
+        """What is known of the data set; where it is not there, what an evaluation on it says, or its name alone."""
+        if self.data:
+            return self.data.provenance
+        for evaluation in self.evaluations:
+            settings = evaluation.summary["settings"]
+            if all(settings[name] == self.args[name] for name in ("dataset_dir", "split")):
+                own: dict[str, Any] = evaluation.summary["dataset"]
+                return own
+        return {"name": PurePath(self.args["dataset_dir"]).name}
+
+    @property
+    def principal(self) -> list[Evaluation]:
+        """The evaluations that are shown in full: one on each datalist, with the settings of the training.
+
+        The one on the run's own data comes first. Where all have other settings, such as shifted boxes, those that
+        differ least are shown.
+        """
+
+        def strangeness(evaluation: Evaluation) -> tuple[bool, bool, int, float, str]:
+            settings = evaluation.summary["settings"]
+            return (
+                settings["dataset_dir"] != self.args["dataset_dir"],
+                settings["split"] != self.args["split"],
+                len(self.changed_settings(evaluation)),
+                settings.get("box_displacement", 0.0),
+                evaluation.name,
+            )
+
+        usual = [evaluation for evaluation in self.evaluations if not self.changed_settings(evaluation)]
+        first: dict[str, Evaluation] = {}
+        for evaluation in sorted(usual or self.evaluations, key=strangeness):
+            first.setdefault(evaluation.summary["dataset"]["datalist_sha256"], evaluation)
+        return list(first.values())[:MOST]
+
+    def changed_settings(self, evaluation: Evaluation) -> dict[str, Any]:
+        """The settings of an evaluation that differ from those of the training, without data set and split."""
+        settings, trained = evaluation.summary["settings"], _USUAL | self.args
+        return {
+            name: settings[name]
+            for name in sorted(settings.keys() & trained.keys() - _OF_THE_MACHINE - {"split"})
+            if settings[name] != trained[name]
+        }
+
+    def title(self, evaluation: Evaluation) -> str:
+        """Data set, split and changed settings: `inbreast_mass, split test, box displacement 0.1`."""
+        changes = [f"{name.replace('_', ' ')} {value}" for name, value in self.changed_settings(evaluation).items()]
+        return ", ".join([evaluation.tested_on, *changes])
+
+    def suffix(self, evaluation: Evaluation) -> str:
+        """The end of the names of an evaluation's figures; empty where it is the only one that is shown in full."""
+        return f"_{slug(evaluation.name)}" if len(self.principal) > 1 else ""
 
 
 @dataclass(frozen=True)
-class Study:
-    """The folder of a study.
+class StudyResults(_Folder):
+    """What a study has left in its folder.
 
     Attributes:
-        folder: of the study; its name is the study's.
-        runs: of each arm its runs in the order of their seeds; empty for a study of images.
+        runs: Runs of each arm in the order of their seeds; empty for a study of images.
     """
 
-    folder: Path
     runs: dict[str, list[Run]]
 
     @property
-    def name(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
+    def reference(self) -> str:
+        """The arm that the study compares the others with."""
+        with (self.folder / "table.csv").open(newline="") as table:
+            return next(csv.DictReader(table))["reference"]
+
+    def first_tests(self) -> dict[str, list[Evaluation]]:
+        """Return the evaluations of each arm's seeds in the study's first test, without the arms that have none."""
+        if not self.runs:
+            return {}
+        test = slug(next(iter(read_record(self.folder)["tests"]))) or TEST
+        evaluations = {
+            arm: [evaluation for run in runs for evaluation in run.evaluations if evaluation.name == test]
+            for arm, runs in self.runs.items()
+        }
+        return {arm: of_arm for arm, of_arm in evaluations.items() if of_arm}
+
+    def comparable_tests(self) -> dict[str, list[Evaluation]]:
+        """Return `first_tests` without the arms that were tested on other mammograms than the reference.
+
+        Raises:
+            NotThere: The runs of the reference are gone.
+        """
+        if not self.runs:
+            return {}
+        evaluations, reference = self.first_tests(), self.reference
+        if reference not in evaluations:
+            raise NotThere(
+                f"The runs of the reference, {reference}, are gone. Start the study again to train them anew."
+            )
+        source = _source(evaluations[reference])
+        return {arm: of_arm for arm, of_arm in evaluations.items() if _source(of_arm) == source}
 
 
-def read_source(folder: Path, dataset_dirs: Sequence[Path]) -> Run | Study:
-    """Read the folder of a run or a study.
+def _source(evaluations: Sequence[Evaluation]) -> tuple[str, str]:
+    dataset = evaluations[0].summary["dataset"]
+    return dataset["name"], dataset["source"]
+
+
+def average_seeds(arm: str, evaluations: Sequence[Evaluation]) -> list[Row]:
+    """Return the lesions of an arm with their metadata, the measures averaged over the seeds.
 
     Args:
-        folder: of the run or the study.
-        dataset_dirs: data sets to look for besides those that the results name; one is used where its datalist is the
-            one that a result was made from.
+        arm: Name of the arm.
+        evaluations: Evaluations of its seeds.
 
     Raises:
-        InputError: it is neither, or a file in it is damaged.
+        InputError: The seeds were tested on different lesions.
     """
-    if (folder / "training.json").is_file():
-        return read_run(folder, dataset_dirs)
-    if (folder / "table.md").is_file():
-        return read_study(folder, dataset_dirs)
-    raise InputError(
-        f"{folder}: found neither training.json nor table.md; expected the folder of a run, such as runs/NAME, or of a "
-        "finished study, such as studies/NAME: pass one to --source"
-    )
-
-
-def read_study(folder: Path, dataset_dirs: Sequence[Path]) -> Study:
-    """See `read_source`."""
-    arms = read_record(folder)["arms"] if (folder / RECORD).is_file() else ()
-    seeds: dict[str, dict[int, Path]] = {arm: {} for arm in arms}
-    for run in (folder / "runs").glob("*/training.json"):
-        name, _, seed = run.parent.name.rpartition("_seed")
-        for arm in arms:
-            if slug(arm) == name and seed.isdecimal():
-                seeds[arm][int(seed)] = run.parent
-    return Study(
-        folder, {arm: [read_run(runs[seed], dataset_dirs) for seed in sorted(runs)] for arm, runs in seeds.items()}
-    )
-
-
-def read_run(folder: Path, dataset_dirs: Sequence[Path]) -> Run:
-    """See `read_source`."""
-    args = read_json(folder / "training.json", _MEND, _RunArgs)
-    evaluations = [
-        read_evaluation(summary.parent, dataset_dirs) for summary in sorted(folder.glob("evaluation/*/summary.json"))
-    ]
-    for evaluation in evaluations:
-        _check_model(folder, evaluation)
-    # A run does not say which datalist it was trained on, but its evaluation on the same data does.
-    known = [evaluation.summary for evaluation in evaluations if _place(evaluation.summary["settings"]) == _place(args)]
-    data = _find_data(args, known[0]["dataset"]["datalist_sha256"] if known else None, dataset_dirs)
-    curves = {tag: {epoch: event.value for epoch, event in curve.items()} for tag, curve in read_curves(folder).items()}
-    return Run(folder, args, curves, evaluations, data)
-
-
-def read_evaluation(folder: Path, dataset_dirs: Sequence[Path]) -> Evaluation:
-    """The folder of an evaluation; see `read_source`."""
-    summary = read_json(folder / "summary.json", _MEND, _Summary)
-    table, calibration = folder / "lesions.csv", folder / "calibration.csv"
-    lesions = read_lesions(table)
-    bins = read_lesions(calibration) if calibration.is_file() else []
-    _check(table, lesions[0] if lesions else {}, _OF_A_LESION)
-    if bins:
-        _check(calibration, bins[0], _OF_A_BIN)
-    data = _find_data(summary["settings"], summary["dataset"]["datalist_sha256"], dataset_dirs)
-    return Evaluation(folder, summary, lesions, bins, data)
-
-
-def _check_model(run: Path, evaluation: Evaluation) -> None:
-    """Refuse an evaluation of a model that the run has replaced since, by training on."""
-    model = run / Path(evaluation.summary["settings"].get("model", MODEL)).name
-    sha256 = evaluation.summary.get("model_sha256")
-    if sha256 and model.is_file() and file_sha256(model) != sha256:
-        raise InputError(
-            f"{evaluation.folder}: evaluates an earlier {model.name} of this run; evaluate again, or delete it"
-        )
-
-
-def _place(settings: Row) -> tuple[str, str]:
-    return settings["dataset_dir"], settings["split"]
-
-
-def _find_data(settings: Row, datalist_sha256: str | None, dataset_dirs: Sequence[Path]) -> Datalist | None:
-    """The first data set whose datalist is the one that is looked for; any, where no hash is known."""
-    folder, split = _place(settings)
-    for place in (*dataset_dirs, Path(folder)):
-        try:
-            datalist = Datalist(place, split)
-        except InputError:
-            continue
-        if datalist_sha256 in (None, file_sha256(datalist.file)):
-            return datalist
-    return None
-
-
-def _check(file: Path, found: Row, names: set[str]) -> None:
-    """Refuse a file of another version, or that someone changed, before anything is drawn of it."""
-    if missing := sorted(names - found.keys()):
-        raise InputError(
-            f"{file}: {', '.join(missing)} not found, expected in a file of this version; repeat what wrote it"
-        )
+    about = {lesion["lesion_id"]: lesion for lesion in evaluations[0].lesions}
+    lesions = mean_over_seeds(arm, [evaluation.lesions for evaluation in evaluations])
+    return [{**about[lesion["lesion_id"]], **lesion} for lesion in lesions]

@@ -1,29 +1,19 @@
-"""What the run's own chain of transforms makes of one mammogram, step by step."""
+"""One mammogram on its way through the run's own chain of transforms, step by step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, islice, takewhile
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from monai.bundle import ConfigParser
-from monai.transforms import (
-    Compose,
-    RandFlipd,
-    Randomizable,
-    RandRotate90d,
-    Resized,
-    ScaleIntensityd,
-    Transform,
-)
+from monai.transforms import RandFlipd, Randomizable, RandRotate90d, Resized, ScaleIntensityd, Transform
 
-from custom.data import LesionDataset, lesion_items, parts_of
-from custom.metrics.vocabulary import BOX
+from custom.data import lesion_items, parts_of
 from custom.transforms import (
     CLAHE,
     CropLesiond,
@@ -39,20 +29,18 @@ from scripts.common.drawing import show_detail
 from scripts.common.formatting import share
 from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere
-from scripts.report.evaluations import principal
-from scripts.report.figures import WIDTH
-from scripts.report.lesions import entry_of
-from scripts.report.outlined import show_box, shrunk
+from scripts.report.figures import WIDTH, new_tiles, show_box, shrunk
+from scripts.report.lesions import box_of
 from scripts.report.sources import Run
 
-# Of the detail, in pixels of the mammogram: few enough to see each of them, which is what a filter of 3 pixels changes.
+# Side of the detail in pixels of the mammogram: few enough to see each, as a filter of 3 pixels changes each.
 DETAIL = 160
 AUGMENTED = 3
 GREY_LEVELS = (0.0, 255.0)
 RANDOM = {
-    RandRotate90d: "turned by quarter turns",
+    RandRotate90d: "rotated by 90 degrees",
     RandFlipd: "mirrored",
-    RandCropLesiond: "cut around a displaced box",
+    RandCropLesiond: "cut around a shifted box",
 }
 
 Item = dict[str, Any]
@@ -63,9 +51,9 @@ class Step:
     """A mammogram after a transform.
 
     Attributes:
-        transform: that was done last.
-        image: `(X, Y)`.
-        change: `image` less what it was before; None where it was not there or of another size.
+        transform: Transform that was done last.
+        image: Image `(X, Y)`.
+        change: Image less what it was before; None where it was not there or of another size.
     """
 
     transform: Transform
@@ -74,17 +62,13 @@ class Step:
 
 
 def preprocessing_stages(run: Run) -> list[Block]:
-    """The stages of a lesion of median Dice: of the whole mammogram, and of the crop.
-
-    Raises:
-        NotThere: the config files of the run or the mammogram are gone.
-    """
-    evaluations = principal(run)
+    """Draw the stages of a lesion of median Dice: of the whole mammogram, and of the crop."""
+    evaluations = run.principal
     if not evaluations:
         return []
     rows = by_dice(evaluations[0].lesions)
     row = rows[len(rows) // 2]
-    item = lesion_items([entry_of(evaluations[0], row)])[0]
+    item = lesion_items([evaluations[0].entry(row)])[0]
     parser = read_chain(run)
     of_frame, of_crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
     steps = Steps(item)
@@ -97,10 +81,10 @@ def preprocessing_stages(run: Run) -> list[Block]:
 
 
 def read_chain(run: Run) -> ConfigParser:
-    """The run's config, with its settings, for the sake of its transforms; no data set belongs to it.
+    """Read the run's config, with its settings, for its transforms; it has no data set.
 
     Raises:
-        NotThere: a config file is gone.
+        NotThere: A config file is gone.
     """
     files = [Path(file) for file in run.args["config_file"]]
     missing = [file.name for file in files if not file.is_file()]
@@ -117,29 +101,21 @@ def read_chain(run: Run) -> ConfigParser:
 
 
 def augmented(parser: ConfigParser, item: Mapping[str, Any]) -> tuple[list[np.ndarray], list[Transform]]:
-    """The lesion as the first epochs of the training would see it, and the random transforms that made it so.
+    """Make the lesion's crops `(X, Y)` as the first epochs of the training would see it.
 
     Returns:
-        Crops `(X, Y)`, as many as are shown; none where nothing is random.
+        The crops, and the random transforms that made them; none where nothing is random.
     """
+    parser.update({"train#items": [dict(item)]})
     datasets = parts_of(parser.get_parsed_content("train#dataset"))
     random = [step for dataset in datasets for step in dataset.transform.transforms if isinstance(step, Randomizable)]
     if not random:
         return [], []
-    fixed = {id(dataset): dict(item) for dataset in datasets}
-    for dataset in datasets:
-        fixed[id(dataset)] = Compose(_before_random(dataset))(fixed[id(dataset)])
     samples = []
-    draws = ((epoch, dataset) for epoch in count(1) for dataset in datasets)
-    for epoch, dataset in islice(draws, AUGMENTED):
-        state = np.random.SeedSequence([dataset.seed, epoch, 0]).generate_state(1)
-        chain = Compose(dataset.transform.transforms[len(_before_random(dataset)) :])
-        samples.append(np.asarray(chain.set_random_state(seed=int(state[0]))(fixed[id(dataset)])["image"])[0])
+    for epoch, dataset in islice(((epoch, dataset) for epoch in count(1) for dataset in datasets), AUGMENTED):
+        dataset.epoch = epoch
+        samples.append(np.asarray(dataset[0]["image"])[0])
     return samples, random
-
-
-def _before_random(dataset: LesionDataset) -> list[Transform]:
-    return list(takewhile(lambda step: not isinstance(step, Randomizable), dataset.transform.transforms))
 
 
 class Steps:
@@ -178,32 +154,23 @@ class _Stage:
 
 
 def _of_frame(step: Step, row: Row) -> _Stage:
-    window = _detail_window(row, step.image.shape)
-    x0, y0, x1, y1 = window
+    # The lesion with its surroundings; of a large one the middle.
+    x0, y0, x1, y1 = lesion_window(box_of(row), CONTEXT, square=True)
+    excess = max(x1 - x0 - DETAIL, 0) // 2
+    columns, rows = step.image.shape
+    x0, y0, x1, y1 = max(x0 + excess, 0), max(y0 + excess, 0), min(x1 - excess, columns), min(y1 - excess, rows)
     frame = shrunk(step.image)
-    limits = GREY_LEVELS if step.change is not None else (float(step.image.min()), float(step.image.max()))
-    if isinstance(step.transform, RemoveArtifactsd):
-        limits = (float(step.image.min()), float(step.image.max()))
+    limits = GREY_LEVELS
+    if step.change is None or isinstance(step.transform, RemoveArtifactsd):
+        limits = float(step.image.min()), float(step.image.max())
     return _Stage(
         _title(step),
         frame,
-        frame.shape[0] / step.image.shape[0],
+        frame.shape[0] / columns,
         limits,
-        window,
+        (x0, y0, x1, y1),
         step.image[x0:x1, y0:y1].copy(),
         None if step.change is None else step.change[x0:x1, y0:y1].copy(),
-    )
-
-
-def _detail_window(row: Row, shape: Sequence[int]) -> tuple[int, int, int, int]:
-    """The lesion with its surroundings; of a large one the middle."""
-    x0, y0, x1, y1 = lesion_window([row[edge] for edge in BOX], CONTEXT, square=True)
-    excess = max(x1 - x0 - DETAIL, 0) // 2
-    return (
-        max(x0 + excess, 0),
-        max(y0 + excess, 0),
-        min(x1 - excess, shape[0]),
-        min(y1 - excess, shape[1]),
     )
 
 
@@ -238,12 +205,14 @@ def _frame_figure(row: Row, stages: Sequence[_Stage]) -> Figure:
     for column, stage in zip(grid.T, stages, strict=True):
         show_detail(column[0], stage.frame, stage.limits)
         column[0].set_title(stage.title, fontsize=8)
-        show_box(column[0], [row[edge] for edge in BOX], stage.scale, BLUE)
+        show_box(column[0], box_of(row), stage.scale, BLUE)
         show_box(column[0], stage.window, stage.scale, ORANGE)
         dark, bright = np.quantile(stage.detail, (0.005, 0.995))
         show_detail(column[1], stage.detail, (float(dark), float(bright)))
         if stage.change is not None:
-            _show_change(column[2], stage.change)
+            level = max(float(np.quantile(np.abs(stage.change), 0.995)), 1e-6)
+            show_detail(column[2], stage.change, (-level, level))
+            column[2].set_xlabel(f"± {level:.0f}" if level >= 1 else f"± {level:.1g}", fontsize=8)
         elif changed:
             column[2].axis("off")
     steps = " ".join(stage.title.replace("\n", " ").strip() + "." for stage in stages)
@@ -263,29 +232,18 @@ def _frame_figure(row: Row, stages: Sequence[_Stage]) -> Figure:
     )
 
 
-def _show_change(axes: Axes, change: np.ndarray) -> None:
-    level = max(float(np.quantile(np.abs(change), 0.995)), 1e-6)
-    show_detail(axes, change, (-level, level))
-    axes.set_xlabel(f"± {level:.0f}" if level >= 1 else f"± {level:.1g}", fontsize=8)
-
-
 def _crop_figure(
     row: Row, steps: Sequence[Step], samples: Sequence[np.ndarray], random: Sequence[Transform], boxed: bool
 ) -> Figure:
     tiles = [(_title(step), step.image, GREY_LEVELS if step.image.max() > 1 else (0.0, 1.0)) for step in steps]
-    first_row = len(tiles)
+    made = " ".join(title.replace("\n", " ") + "." for title, _, _ in tiles)
     tiles += [(f"augmented,\nsample {number}", sample, (0.0, 1.0)) for number, sample in enumerate(samples, start=1)]
-    rows = -(-len(tiles) // 3)
-    drawing = Drawing(figsize=(WIDTH, 1.95 * rows))
-    places: list[Axes] = drawing.subplots(rows, 3, squeeze=False).ravel().tolist()
-    for axes, (title, image, limits) in zip(places, tiles, strict=False):
+    drawing, places = new_tiles(len(tiles), 3, 1.95)
+    for axes, (title, image, limits) in zip(places, tiles, strict=True):
         show_detail(axes, shrunk(image), limits)
         axes.set_title(title)
-    for axes in places[len(tiles) :]:
-        axes.axis("off")
-    told = ", ".join(dict.fromkeys(RANDOM.get(type(step), type(step).__name__) for step in random))
-    made = " ".join(title.replace("\n", " ") + "." for title, _, _ in tiles[:first_row])
-    augmentation = f" {len(samples)} samples as the training would see them, at random {told}." if samples else ""
+    how = ", ".join(dict.fromkeys(RANDOM.get(type(step), type(step).__name__) for step in random))
+    augmentation = f" {len(samples)} samples as the training would see them, at random {how}." if samples else ""
     return Figure(
         "preprocessing_crop",
         drawing,

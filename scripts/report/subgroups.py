@@ -1,4 +1,4 @@
-"""In which lesions a run is good and in which not: Dice by BI-RADS, density, pathology, view and size."""
+"""Dice by BI-RADS, density, pathology, view and size, of a run and of the arms of a study."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from custom.metrics.summary import describe
+from custom.metrics.vocabulary import ATTRIBUTES, GROUPS
+from scripts.common.cases import Row
 from scripts.common.formatting import count, share
 from scripts.common.palette import BLUE, GREY, LIGHT_GREY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
-from scripts.report.drawing import MANY_POINTS, draw_violins, finish, legend_below, new_axes, tell_medians
-from scripts.report.evaluations import principal, suffix, tested, title
-from scripts.report.lesions import DIAMETER, diameter, is_known, value_told
+from scripts.report.figures import DICE, MANY_POINTS, dice_violins, finish, new_axes
+from scripts.report.lesions import DIAMETER, diameter, is_known, named_value, shown_value
 from scripts.report.metrics import interval
-from scripts.report.sources import Evaluation, Row, Run
+from scripts.report.sources import Evaluation, Run, StudyResults, average_seeds
 
-ATTRIBUTES = {"birads": "BI-RADS", "density": "ACR density", "pathology": "pathology", "view": "view"}
 SIZE = f"lesion's {DIAMETER}"
-DICE = "Dice of a lesion (1 = perfect)"
 QUARTERS = 4
 # A running median over fewer lesions than this is noise.
 LEAST_IN_WINDOW = 10
 
 
 def subgroups(run: Run) -> list[Block]:
-    """Violins, Dice against size and the table of the groups, for each principal evaluation."""
+    """Make violins, Dice against size and the table of the groups for each principal evaluation."""
     blocks: list[Block] = []
-    for evaluation in principal(run):
-        if len(principal(run)) > 1:
-            blocks.append(Text(f"On {title(run, evaluation)}: {tested(evaluation)}."))
+    for evaluation in run.principal:
+        if len(run.principal) > 1:
+            blocks.append(Text(f"On {run.title(evaluation)}: {evaluation.tested}."))
         blocks.append(Figures(_figures(run, evaluation)))
-        blocks.append(_table(evaluation, title(run, evaluation)))
+        blocks.append(_table(evaluation, run.title(evaluation)))
     return blocks
 
 
 def group_lesions(lesions: Sequence[Row], attribute: str) -> dict[str, list[Row]]:
-    """The lesions by the value of an attribute, in the order of the values; those without one are left out."""
+    """Group the lesions by the value of an attribute, in the order of the values; those without one are left out."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for lesion in lesions:
         if is_known(lesion[attribute]):
@@ -48,57 +47,49 @@ def group_lesions(lesions: Sequence[Row], attribute: str) -> dict[str, list[Row]
 
 
 def group_by_size(lesions: Sequence[Row]) -> dict[str, list[Row]]:
-    """Quarters of the lesions by diameter, each named by its smallest and largest; fewer where diameters are equal.
+    """Group the lesions into quarters by diameter, named by the smallest and the largest; fewer with equal diameters.
 
     The diameters are rounded to whole pixels before, so that no two quarters end in the same.
     """
     diameters = np.array([round(diameter(lesion)) for lesion in lesions])
     edges = np.quantile(diameters, np.arange(1, QUARTERS) / QUARTERS)
+    quarters = np.searchsorted(edges, diameters)
     groups: dict[str, list[Row]] = {}
-    for quarter in range(QUARTERS):
-        inside = np.searchsorted(edges, diameters) == quarter
-        members = [lesion for lesion, is_inside in zip(lesions, inside, strict=True) if is_inside]
-        if members:
-            low, high = diameters[inside].min(), diameters[inside].max()
-            groups[f"{low}" if low == high else f"{low} to {high}"] = members
+    for quarter in np.unique(quarters):
+        inside = np.flatnonzero(quarters == quarter)
+        low, high = diameters[inside].min(), diameters[inside].max()
+        groups[f"{low}" if low == high else f"{low} to {high}"] = [lesions[number] for number in inside.tolist()]
     return groups
 
 
 def summaries(evaluation: Evaluation) -> dict[str, Row]:
-    """What `describe` says of each group by its name: of the values of every attribute, then of the sizes."""
-    settings = evaluation.summary["settings"]
+    """Return what `describe` returns of each group by its name: of the values of every attribute, then of the sizes."""
     by_attribute = {
-        f"{label} {value_told(attribute, value)}": group
-        for attribute, label in ATTRIBUTES.items()
+        named_value(attribute, value): group
+        for attribute in GROUPS
         for value, group in _known_first(evaluation.summary["by"][attribute])
     }
-    bootstrap = settings["bootstrap_samples"], settings["confidence"], settings["seed"]
-    by_size = group_by_size(evaluation.lesions).items()
-    return by_attribute | {f"diameter {name} pixels": describe(members, *bootstrap) for name, members in by_size}
+    return by_attribute | {
+        f"diameter {name} pixels": describe(lesions, *evaluation.bootstrap)
+        for name, lesions in group_by_size(evaluation.lesions).items()
+    }
 
 
 def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
-    end, lesions = suffix(run, evaluation), evaluation.lesions
+    end, lesions = run.suffix(evaluation), evaluation.lesions
     figures = []
-    for attribute, label in ATTRIBUTES.items():
-        groups = {value_told(attribute, value): group for value, group in group_lesions(lesions, attribute).items()}
+    for attribute in GROUPS:
+        groups = {shown_value(attribute, value): group for value, group in group_lesions(lesions, attribute).items()}
         if groups:
-            figures.append(_violins(f"dice_by_{attribute}{end}", groups, label, len(lesions)))
-    figures.append(_violins(f"dice_by_size{end}", group_by_size(lesions), SIZE, len(lesions)))
+            left_out = len(lesions) - sum(map(len, groups.values()))
+            note = f" Without a known value and left out: {count(left_out, 'lesion')}." if left_out else ""
+            figures.append(dice_violins(f"dice_by_{attribute}{end}", groups, ATTRIBUTES[attribute], note))
+    note = (
+        " The diameter is that of the circle with as many pixels of the source image. The groups are quarters of the "
+        "lesions, fewer where diameters are equal."
+    )
+    figures.append(dice_violins(f"dice_by_size{end}", group_by_size(lesions), SIZE, note))
     return [*figures, _dice_against_size(f"dice_against_size{end}", lesions)]
-
-
-def _violins(name: str, groups: Mapping[str, Sequence[Row]], label: str, lesions: int) -> Figure:
-    values = {group: [lesion["dice"] for lesion in members] for group, members in groups.items()}
-    caption = "Each point is a lesion, the line is the median."
-    left_out = lesions - sum(map(len, values.values()))
-    if left_out:
-        caption += f" Without a known value and left out: {count(left_out, 'lesion')}."
-    if label == SIZE:
-        caption += " The diameter is that of the circle with as many pixels of the source image. The groups are "
-        caption += "quarters of the lesions, fewer where diameters are equal."
-    alt = f"Dice of the lesions by {label}; medians: {tell_medians(values)}."
-    return Figure(name, draw_violins(values, label, DICE), alt, caption)
 
 
 def _dice_against_size(name: str, lesions: Sequence[Row]) -> Figure:
@@ -118,8 +109,7 @@ def _dice_against_size(name: str, lesions: Sequence[Row]) -> Figure:
         caption += " Lines: running medians."
     axes.set_xscale("log")
     _name_ticks(axes, sizes)
-    finish(axes, f"{SIZE} (log scale)", DICE, grid="both")
-    legend_below(drawing)
+    finish(axes, f"{SIZE} (log scale)", DICE, grid="both", legend=True)
     small, large = (dice[sizes <= np.median(sizes)], dice[sizes >= np.median(sizes)])
     alt = (
         f"Dice against the lesion's diameter of {sizes.min():.0f} to {sizes.max():.0f} pixels: median "
@@ -133,10 +123,8 @@ def running_median(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Medians of `x` and `y` `(N,)` in windows of neighbouring `x`, a seventh of all but at least ten wide."""
     order = np.argsort(x, kind="stable")
     width = max(LEAST_IN_WINDOW, len(x) // 7)
-    windows = [order[start : start + width] for start in range(0, len(x) - width + 1, max(1, width // 3))]
-    return np.array([np.median(x[window]) for window in windows]), np.array(
-        [np.median(y[window]) for window in windows]
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(order, width)[:: max(1, width // 3)]
+    return np.median(x[windows], axis=1), np.median(y[windows], axis=1)
 
 
 def _name_ticks(axes: Axes, sizes: np.ndarray) -> None:
@@ -151,21 +139,57 @@ def _name_ticks(axes: Axes, sizes: np.ndarray) -> None:
 
 
 def _table(evaluation: Evaluation, about: str) -> Table:
-    rows = [_cells(name, group) for name, group in summaries(evaluation).items()]
-    percent = f"{100 * evaluation.summary['settings']['confidence']:g} %"
-    caption = f"{about}: Dice over the lesions of each group. Interval: of the mean, from a bootstrap that draws whole "
-    caption += "patients; none with one patient."
-    return Table(("group", "lesions", "patients", "mean Dice", "median", f"{percent} interval"), rows, caption)
+    rows = []
+    for name, group in summaries(evaluation).items():
+        dice = group["per_lesion"]["dice"]
+        numbers = [f"{group['lesions']:,}", f"{group['patients']:,}"]
+        rows.append([name, *numbers, share(dice["mean"]), share(dice["median"]), interval(dice["interval"])])
+    caption = (
+        f"{about}: Dice over the lesions of each group. Interval: of the mean, from a bootstrap that draws whole "
+        "patients; none with one patient."
+    )
+    return Table(
+        ("group", "lesions", "patients", "mean Dice", "median", f"{evaluation.confidence} interval"), rows, caption
+    )
 
 
 def _known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
-    """Without an attribute that no lesion has."""
+    """The groups in the order of their values, that of no value last; none where no lesion has one."""
     if not any(map(is_known, groups)):
         return []
     return sorted(groups.items(), key=lambda item: (not is_known(item[0]), item[0]))
 
 
-def _cells(name: str, group: Row) -> list[str]:
-    dice = group["per_lesion"]["dice"]
-    numbers = [f"{group['lesions']:,}", f"{group['patients']:,}"]
-    return [name, *numbers, share(dice["mean"]), share(dice["median"]), interval(dice["interval"])]
+def arms(study: StudyResults) -> list[Block]:
+    """Show the Dice of the lesions in each arm, and of each arm in each subgroup; in the study's first test."""
+    lesions = {arm: average_seeds(arm, evaluations) for arm, evaluations in study.first_tests().items()}
+    if not lesions:
+        return []
+    note = " Dice is averaged over the seeds."
+    if any(len(run.evaluations) > 1 for runs in study.runs.values() for run in runs):
+        note += " Of the study's tests, the first."
+    table = _arms_table(lesions)
+    figure = dice_violins("dice_by_arm", lesions, "arm of the study", note)
+    return [Figures([figure]), *([table] if table.rows else [])]
+
+
+def _arms_table(lesions: dict[str, list[Row]]) -> Table:
+    """A row for each group, a column for each arm; the number of lesions in one column where all arms have the same."""
+    same = len({frozenset(lesion["lesion_id"] for lesion in rows) for rows in lesions.values()}) == 1
+
+    def cell(group: Sequence[Row]) -> str:
+        if not group:
+            return ""
+        mean = share(float(np.mean([lesion["dice"] for lesion in group])))
+        return mean if same else f"{mean} ({len(group):,})"
+
+    rows = []
+    for attribute in GROUPS:
+        by_arm = [group_lesions(of_arm, attribute) for of_arm in lesions.values()]
+        for value in sorted(set().union(*by_arm)):
+            groups = [arm.get(value, []) for arm in by_arm]
+            number = [f"{len(groups[0]):,}"] if same else []
+            rows.append([named_value(attribute, value), *number, *map(cell, groups)])
+    headings = ("group", *(("lesions",) if same else ()), *lesions)
+    caption = "Mean Dice over the lesions of each group, each lesion averaged over the seeds"
+    return Table(headings, rows, f"{caption}." if same else f"{caption}; in brackets the lesions.")

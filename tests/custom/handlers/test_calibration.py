@@ -18,7 +18,7 @@ def test_each_lesion_has_a_row_for_each_bin_with_pixels(tmp_path: Path):
     for index, lesion in enumerate("ab"):
         output = [{"pred": probability[index], "label": truth[index]}]
         table.count(SimpleNamespace(state=SimpleNamespace(batch=[{"lesion_id": lesion}], output=output)))
-    table.write(SimpleNamespace())
+    table.write()
     rows = read_lesions(tmp_path / "results" / "calibration.csv")
     assert list(rows[0]) == [
         "lesion_id",

@@ -6,21 +6,22 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
+from ignite.engine import State
 from torch.utils.tensorboard import SummaryWriter
 
 from custom.data import Datalist
 from custom.files import write_csv
-from custom.handlers.evaluation import read_lesions
-from custom.metrics.lesion import lesion_scores
+from custom.handlers import LesionTable, read_lesions
 from custom.metrics.summary import summarise
-from custom.metrics.vocabulary import ATTRIBUTES as METADATA
-from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask
-from custom.transforms import lesion_window, mask_box
-from scripts.report.sources import Run, Study, read_run, read_source
+from custom.transforms import mask_box
+from scripts.report.reading import read_run, read_source
+from scripts.report.sources import Run, StudyResults
 from tests.conftest import TRAIN, write_png
 
 # As `training.json` has them.
@@ -30,7 +31,8 @@ SETTINGS: dict[str, Any] = {
     **{"clahe_tiles": [8, 8], "margin": 0.2, "square": True, "image_size": [32, 32]},
 }
 # As an evaluation adds them.
-OF_THE_TEST = {"box_displacement": 0.0, "bootstrap_samples": 50, "confidence": 0.95}
+SAMPLES = 50
+OF_THE_TEST = {"box_displacement": 0.0, "bootstrap_samples": SAMPLES, "confidence": 0.95}
 
 Predict = Callable[[np.ndarray, int], np.ndarray]
 
@@ -52,36 +54,36 @@ def write_run(
     known = {"config_file": TRAIN, "dataset_dir": str(dataset), **SETTINGS, **settings}
     folder.mkdir(parents=True)
     (folder / "training.json").write_text(json.dumps(known))
+    data = Datalist(dataset, "patient")
     for test in tests:
-        rows = []
-        for number, entry in enumerate(Datalist(dataset, "patient").part("test")[:lesions]):
+        evaluation = folder / "evaluation" / test
+        about = _about(dataset, known | OF_THE_TEST)
+        entries = data.part("test")[:lesions]
+        table = LesionTable(entries, data.masks_by_image, str(evaluation), 0.2, True, about, SAMPLES)
+        for number, entry in enumerate(entries):
             truth = read_mask(entry["label"])
             prediction = predict(truth, number)
-            box = mask_box(truth[None])
-            assert box is not None
-            scores = lesion_scores(prediction, truth, np.zeros_like(truth), lesion_window(box, 0.2, True), box)
-            metadata = {name: entry.get(name, "") for name in METADATA}
-            rows.append(
-                {"lesion_id": entry["lesion_id"], **metadata, **scores, **dict(zip(BOX, map(float, box), strict=True))}
-            )
-            write_png(
-                folder / "evaluation" / test / "predictions" / f"{entry['lesion_id']}.png",
-                prediction.astype(np.uint8) * 255,
-            )
-        write_evaluation(folder / "evaluation" / test, dataset, rows, known | OF_THE_TEST)
+            write_png(evaluation / "predictions" / f"{entry['lesion_id']}.png", prediction.astype(np.uint8) * 255)
+            item = {"lesion_id": entry["lesion_id"], "box": mask_box(truth[None])}
+            state = State(batch=[item], output=[{"mask": torch.from_numpy(prediction.copy())[None]}])
+            table.measure(SimpleNamespace(state=state))
+        table.write()
     return folder
 
 
 def write_evaluation(folder: Path, dataset: Path, rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
     """`lesions.csv` and `summary.json` of `rows`."""
     write_csv(folder / "lesions.csv", rows)
-    about = {
+    (folder / "summary.json").write_text(json.dumps(_about(dataset, settings) | summarise(rows, SAMPLES)))
+
+
+def _about(dataset: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
         "parameters": 340501,
         "dataset": Datalist(dataset, settings["split"]).provenance,
         "settings": settings,
         "versions": {"bundle": "0.1.0", "monai": "1.6.1"},
     }
-    (folder / "summary.json").write_text(json.dumps(about | summarise(rows, settings["bootstrap_samples"])))
 
 
 def write_calibration(evaluation: Path, shares: dict[float, float]) -> None:
@@ -117,7 +119,9 @@ def made_run(folder: Path, dataset: Path, **settings: Any) -> Run:
     return read_run(write_run(folder, dataset, **settings), [])
 
 
-def made_study(folder: Path, dataset: Path, arms: dict[str, Predict], tests: Sequence[str] = ("", "30 %")) -> Study:
+def made_study(
+    folder: Path, dataset: Path, arms: dict[str, Predict], tests: Sequence[str] = ("", "30 %")
+) -> StudyResults:
     """A study with one seed; the last arm is the reference."""
     for arm, predict in arms.items():
         write_run(folder / "runs" / f"{arm}_seed0", dataset, ["test", "30"][: len(tests)], predict)
@@ -128,5 +132,5 @@ def made_study(folder: Path, dataset: Path, arms: dict[str, Predict], tests: Seq
     with (folder / "table.csv").open("w", newline="") as table:
         csv.writer(table).writerows([("arm", "reference"), (next(iter(arms)), list(arms)[-1])])
     study = read_source(folder, [])
-    assert isinstance(study, Study)
+    assert isinstance(study, StudyResults)
     return study

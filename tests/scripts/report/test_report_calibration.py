@@ -9,8 +9,8 @@ import pytest
 
 from scripts.report.blocks import Figure, Figures, NotThere
 from scripts.report.calibration import calibration, calibration_error, pool, study_calibration
+from tests.scripts.report.bare_run import evaluation, lesion, run_of
 from tests.scripts.report.pictured_run import made_study
-from tests.scripts.report.told_run import evaluation, lesion, run_of
 
 
 def row(number: int, low: float, pixels: int, probability: float, lesion: float) -> dict[str, Any]:

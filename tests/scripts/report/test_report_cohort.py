@@ -11,8 +11,8 @@ from custom.data import Datalist
 from custom.errors import InputError
 from scripts.report.blocks import Figures, NotThere, Table
 from scripts.report.cohort import audit, cohort, kind_of_reason
-from scripts.report.sources import Study
-from tests.scripts.report.told_run import evaluation, lesion, run_of
+from scripts.report.sources import StudyResults
+from tests.scripts.report.bare_run import evaluation, lesion, run_of
 
 
 def entries(*birads: str) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def test_each_data_set_is_shown_once(tmp_path: Path):
     other = data(tmp_path / "other", "other", "test", test=entries("4"))
     of_own, of_other = evaluation("e", [lesion(0)]), evaluation("o", [lesion(0)], dataset_dir="/data/o", split="test")
     run = replace(run_of(replace(of_own, data=small), replace(of_other, data=other)), data=small)
-    for source in (run, Study(tmp_path, {"a": [run, run]})):
+    for source in (run, StudyResults(tmp_path, {"a": [run, run]})):
         (block,) = cohort(source)
         assert isinstance(block, Figures)
         assert [figure.name for figure in block.figures] == ["birads_of_small_patient", "birads_of_other_test"]
@@ -59,7 +59,7 @@ def test_data_that_are_gone_are_told():
     for section in (cohort, audit):
         with pytest.raises(NotThere, match="--dataset_dir"):
             section(run_of(evaluation("e", [lesion(0)])))
-        assert section(Study(Path("denoising"), {})) == []
+        assert section(StudyResults(Path("denoising"), {})) == []
 
 
 def test_the_audit_counts_kinds_of_reasons(tmp_path: Path):

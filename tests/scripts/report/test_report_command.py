@@ -9,21 +9,22 @@ from PIL import Image
 
 from custom.errors import InputError
 from custom.files import file_sha256
-from scripts.report import contents
+from scripts.report import command
 from scripts.report.blocks import Block, Document, Figure, Figures, NotThere, Text
 from scripts.report.command import report
-from scripts.report.sources import Study, read_run
+from scripts.report.reading import read_run
+from scripts.report.sources import StudyResults
 from tests.conftest import snapshot
 from tests.scripts.report.pictured_run import write_run
 
 
-def _curve(study: Study) -> list[Block]:
+def _curve(study: StudyResults) -> list[Block]:
     drawing = Drawing(figsize=(3, 2))
     drawing.subplots().plot([1, 2])
     return [Text(f"About {study.name}"), Figures([Figure("curve", drawing, "A line", "A line.")])]
 
 
-def _lacking(study: Study) -> list[Block]:
+def _lacking(study: StudyResults) -> list[Block]:
     raise NotThere(f"{study.name} has no calibration; evaluate again")
 
 
@@ -36,7 +37,7 @@ def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         ("Nothing", lambda study: []),
         ("Table", lambda study: [Document(study.folder / "table.md")]),
     ]
-    monkeypatch.setattr(contents, "STUDY_SECTIONS", made)
+    monkeypatch.setattr(command, "STUDY_SECTIONS", made)
     folders = [tmp_path / "studies" / name for name in ("networks", "filters")]
     for folder in folders:
         folder.mkdir(parents=True)

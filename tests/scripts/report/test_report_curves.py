@@ -6,8 +6,8 @@ import pytest
 
 from scripts.report.blocks import Figure, Figures, NotThere
 from scripts.report.curves import curves, kept_epoch, study_curves
-from scripts.report.sources import Study
-from tests.scripts.report.told_run import run_of
+from scripts.report.sources import StudyResults
+from tests.scripts.report.bare_run import run_of
 
 BOTH = {
     "train/dice": {1: 0.5, 2: 0.7, 3: 0.8},
@@ -61,7 +61,7 @@ def test_without_events_there_are_no_curves():
 def test_a_study_shows_means_over_the_seeds():
     seeds = [run_of(curves=BOTH), run_of(curves={"train/dice": {1: 0.7, 2: 0.9}, "validation/dice": {1: 0.8, 2: 0.85}})]
     silent = run_of()
-    figure = figures(study_curves(Study(Path("study"), {"a": seeds, "b": [silent]})))["curve_of_dice"]
+    figure = figures(study_curves(StudyResults(Path("study"), {"a": seeds, "b": [silent]})))["curve_of_dice"]
     shown = lines(figure)
     assert shown["a"][0] == [1, 2]
     assert shown["a"][1] == pytest.approx([0.7, 0.8])
@@ -79,9 +79,9 @@ def test_a_study_shows_means_over_the_seeds():
 
 
 def test_a_study_with_one_seed_has_no_means():
-    figure = figures(study_curves(Study(Path("study"), {"a": [run_of(curves=BOTH)]})))["curve_of_dice"]
+    figure = figures(study_curves(StudyResults(Path("study"), {"a": [run_of(curves=BOTH)]})))["curve_of_dice"]
     assert figure.caption == "Dice of the training and the validation, measured in the crop."
 
 
 def test_a_study_of_images_has_no_curves():
-    assert study_curves(Study(Path("denoising"), {})) == []
+    assert study_curves(StudyResults(Path("denoising"), {})) == []

@@ -15,14 +15,14 @@ from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask
 from custom.transforms import lesion_window
 from scripts.common.cases import CONTEXT
-from scripts.report.blocks import LesionTable
+from scripts.report.blocks import SortableTable
 from scripts.report.lesion_table import SIDE, lesion_tables, study_lesion_table
 from scripts.report.sources import Run
 from tests.scripts.report.pictured_run import Predict, made_run, made_study
 
 
-def table_of(run: Run) -> LesionTable:
-    (table,) = [block for block in lesion_tables(run) if isinstance(block, LesionTable)]
+def table_of(run: Run) -> SortableTable:
+    (table,) = [block for block in lesion_tables(run) if isinstance(block, SortableTable)]
     return table
 
 
@@ -39,17 +39,17 @@ def test_rows_say_what_was_measured(tmp_path: Path, dataset: Path):
     assert table.name == "lesions_small_patient"
     assert table.filters == ["view", "pathology"]
     rows = sorted(run.evaluations[0].lesions, key=lambda row: row["dice"])
-    assert [lesion.cells[0] for lesion in table.lesions] == [row["lesion_id"] for row in rows]
-    shown = dict(zip(table.columns, table.lesions[0].cells, strict=True))
+    assert [lesion.cells[0] for lesion in table.rows] == [row["lesion_id"] for row in rows]
+    shown = dict(zip(table.columns, table.rows[0].cells, strict=True))
     assert shown["Dice"] == round(rows[0]["dice"], 3)
-    assert shown["density"] == "2"
+    assert shown["ACR density"] == "2"
     assert shown["diameter, pixels"] == round((4 * rows[0]["lesion_pixels"] / np.pi) ** 0.5, 1)
 
 
 def test_a_thumbnail_has_the_outlines_colours_at_the_lesions_edge(tmp_path: Path, dataset: Path):
     run = made_run(tmp_path / "run", dataset, predict=lambda truth, _: np.roll(truth, 12, axis=0), lesions=1)
     (row,) = run.evaluations[0].lesions
-    (lesion,) = table_of(run).lesions
+    (lesion,) = table_of(run).rows
     assert lesion.thumbnail is not None
     assert len(lesion.thumbnail) < 4000
     picture = decoded(lesion.thumbnail)
@@ -70,7 +70,7 @@ def test_a_thumbnail_has_the_outlines_colours_at_the_lesions_edge(tmp_path: Path
 def test_without_a_prediction_the_truth_alone_is_drawn(tmp_path: Path, dataset: Path):
     run = made_run(tmp_path / "run", dataset, lesions=1)
     next(run.evaluations[0].folder.glob("predictions/*")).unlink()
-    picture = decoded(table_of(run).lesions[0].thumbnail)
+    picture = decoded(table_of(run).rows[0].thumbnail)
     assert np.abs(picture - TRUTH_COLOUR).max(axis=2).min() < 45
     # Orange has much more red than blue; grey tissue has as much.
     assert (picture[..., 0] - picture[..., 2]).max() < 80
@@ -79,7 +79,7 @@ def test_without_a_prediction_the_truth_alone_is_drawn(tmp_path: Path, dataset: 
 def test_without_its_data_the_table_is_still_there(tmp_path: Path, dataset: Path):
     run = made_run(tmp_path / "run", dataset)
     gone = replace(run, evaluations=[replace(run.evaluations[0], data=None)])
-    assert [lesion.thumbnail for lesion in table_of(gone).lesions] == [None] * len(run.evaluations[0].lesions)
+    assert [lesion.thumbnail for lesion in table_of(gone).rows] == [None] * len(run.evaluations[0].lesions)
     assert "--dataset_dir" in lesion_tables(gone)[0].text  # type: ignore[union-attr]
 
 
@@ -91,9 +91,9 @@ def test_a_study_has_the_dice_of_each_arm(tmp_path: Path, dataset: Path):
     lower = [row | {"dice": row["dice"] - 0.1} for row in tested.lesions]
     off.evaluations.append(replace(tested, lesions=lower))  # as another seed would be
     _, table = study_lesion_table(study)
-    assert isinstance(table, LesionTable)
+    assert isinstance(table, SortableTable)
     dices = {row["lesion_id"]: row["dice"] for row in tested.lesions}
-    for lesion in table.lesions:
+    for lesion in table.rows:
         shown = dict(zip(table.columns, lesion.cells, strict=True))
         assert shown["exact"] == 1.0
         assert shown["off"] == pytest.approx(dices[shown["lesion"]] - 0.05, abs=6e-4)  # type: ignore[index]
@@ -111,9 +111,9 @@ def test_evaluations_share_the_thumbnails(tmp_path: Path, dataset: Path, monkeyp
     run = made_run(tmp_path / "run", dataset, tests=("a", "b"))
     lesions = len(run.evaluations[0].lesions)
     monkeypatch.setattr("scripts.report.lesion_table.THUMBNAILS", lesions + 1)
-    first, second = (block for block in lesion_tables(run) if isinstance(block, LesionTable))
-    assert sum(lesion.thumbnail is not None for lesion in first.lesions) == lesions
-    assert [lesion.thumbnail is not None for lesion in second.lesions] == [True] + [False] * (lesions - 1)
+    first, second = (block for block in lesion_tables(run) if isinstance(block, SortableTable))
+    assert sum(lesion.thumbnail is not None for lesion in first.rows) == lesions
+    assert [lesion.thumbnail is not None for lesion in second.rows] == [True] + [False] * (lesions - 1)
 
 
 def test_many_are_spread_and_each_mammogram_is_read_once(
@@ -139,6 +139,6 @@ def test_many_are_spread_and_each_mammogram_is_read_once(
     table = table_of(run)
     # 2,000 in 60 s on one core would be 9 s.
     assert time.process_time() - begin < 9
-    assert len({frame.image for frame in given}) == len(given) < 10
-    assert all(lesion.thumbnail for lesion in table.lesions)
-    assert len(table.lesions) == 300
+    assert len({lesions[0][0]["image"] for lesions in given}) == len(given) < 10
+    assert all(lesion.thumbnail for lesion in table.rows)
+    assert len(table.rows) == 300

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from custom.metrics.summary import clustered_interval
 from scripts.report.blocks import Figure, Figures, NotThere, Table
-from scripts.report.metrics import confusion, confusion_figure, metrics
-from tests.scripts.report.told_run import evaluation, lesion, run_of
+from scripts.report.metrics import confusion, confusion_figure, metrics, study_confusion
+from scripts.report.sources import StudyResults
+from tests.scripts.report.bare_run import evaluation, lesion, run_of
+from tests.scripts.report.pictured_run import made_study
 
 ROWS = [lesion(0, 0.5), lesion(1, 0.7), lesion(2, 0.9, hausdorff95=4.26)]
 
@@ -84,3 +88,19 @@ def test_each_principal_evaluation_has_its_matrix():
     assert isinstance(block, Figures)
     assert [figure.name for figure in block.figures] == ["confusion_matrix_e", "confusion_matrix_other_test"]
     assert texts(block.figures[0])[0] == "80.0 %\n240"
+
+
+def test_a_studys_matrices_hold_the_pixels_of_all_seeds(tmp_path: Path, dataset: Path):
+    study = made_study(tmp_path / "study", dataset, {"off": lambda truth, _: truth, "exact": lambda truth, _: truth})
+    (run,) = study.runs["off"]
+    tested = next(evaluation for evaluation in run.evaluations if evaluation.name == "test")
+    run.evaluations[:] = [tested, tested]
+    counts = tested.summary["confusion_matrix"]["counts"]
+    (block,) = study_confusion(study)
+    assert isinstance(block, Figures)
+    off, exact = block.figures
+    assert (off.name, exact.name) == ("confusion_matrix_off", "confusion_matrix_exact")
+    assert texts(off)[0] == f"100.0 %\n{2 * counts[0][0]:,}"
+    assert off.caption.startswith("off: the pixels in the crops of 4 lesions of 2 patients, 2 seeds together.")
+    assert "seeds" not in exact.caption
+    assert study_confusion(StudyResults(tmp_path / "denoising", {})) == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from math import inf, nan
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,21 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
-from scripts.report.blocks import Command, Document, Figure, Figures, Lesion, LesionTable, Section, Table, Text
+from scripts.report.blocks import (
+    Command,
+    Document,
+    Figure,
+    Figures,
+    Missing,
+    PicturedRow,
+    Section,
+    SortableTable,
+    Table,
+    Text,
+)
 from scripts.report.figures import STYLE, figure_style
-from scripts.report.page import Missing, render_page
+from scripts.report.markdown_page import number_columns
+from scripts.report.page import render_page, shown_numbers
 from tests.browser import DESKTOP, PHONE, complaints, requests, resize, scrolls_sideways
 
 HOSTILE = """<script>document.title='ran'</script>"><img src=x onerror="document.title='ran'">'&amp;"""
@@ -39,10 +52,12 @@ def _thumbnail(size: int = 96) -> bytes:
     return jpeg.getvalue()
 
 
-def _lesions(rows: list[tuple[str | float, ...]], filters: tuple[str, ...] = ("density",)) -> LesionTable:
+def _lesions(rows: list[tuple[str | float, ...]], filters: tuple[str, ...] = ("density",)) -> SortableTable:
     thumbnail = _thumbnail()
     columns = ("lesion_id", "density", "dice", "hausdorff95")
-    return LesionTable("lesions", columns, filters, [Lesion(row, thumbnail, f"Crop of {row[0]}") for row in rows])
+    return SortableTable(
+        "lesions", columns, filters, [PicturedRow(row, thumbnail, f"Crop of {row[0]}") for row in rows]
+    )
 
 
 FEW = [
@@ -169,7 +184,7 @@ def test_two_thousand_lesions(open_page: Callable[..., Chrome], tmp_path: Path):
     rng = np.random.default_rng(0)
     rows = [(f"P_{number:05d}_LEFT_CC", str(number % 4), *rng.random(2).tolist()) for number in range(2000)]
     table = _lesions(rows)
-    assert 2000 < len(table.lesions[0].thumbnail or b"") < 3500
+    assert 2000 < len(table.rows[0].thumbnail or b"") < 3500
     started = time.perf_counter()
     html = render_page("Run", [Section("Lesions", [table])]).html
     assert time.perf_counter() - started < 10
@@ -213,3 +228,30 @@ def test_two_figures_of_one_name_are_refused():
     sections = [Section("Figures", [Figures([_draw("curve"), _draw("curve", width=3)])])]
     with pytest.raises(ValueError, match=r"two figures are called curve\.png"):
         render_page("Run", sections)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([0.1 + 0.2, 0.5], ["0.3", "0.5"]),
+        ([0.89374, 1.0], ["0.894", "1.000"]),
+        ([12.0, 3.0, nan], ["12", "3", ""]),
+        ([0.25, inf, -inf], ["0.25", "∞", "-∞"]),
+        ([-0.0001, 2.0], ["0", "2"]),
+        ([nan], [""]),
+        ([], []),
+    ],
+)
+def test_numbers_have_the_decimals_that_their_column_needs(values: list[float], shown: list[str]):
+    assert shown_numbers(values) == shown
+
+
+def test_columns_of_numbers_are_told_from_words():
+    rows = [
+        ("UNet++", ".894 ± .003 (.880 to .904)", "reference", "", "paper: 92.9 %"),
+        ("2D", "< .001", "-.011 (-.013 to -.008)", "", ""),
+        ("PSPNet", "151,897", "+.000", "", "paper: 1"),
+        ("LinkNet", "2.88 M", "-.013", "", ""),
+    ]
+    assert number_columns(rows) == [False, True, True, False, False]
+    assert number_columns([]) == []

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
 
 from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Figure, Figures, NotThere, Table
-from scripts.report.lesions import entry_of
-from scripts.report.panels import prediction_panels, study_panels, worst_cases
-from scripts.report.sources import read_run
+from scripts.report.panels import both_views, prediction_panels, study_panels, worst_cases
+from scripts.report.reading import read_run
 from tests.scripts.report.pictured_run import Predict, made_run, made_study
 
 ARMS: dict[str, Predict] = {"off": lambda truth, _: np.roll(truth, 3, axis=0), "exact": lambda truth, _: truth}
@@ -64,7 +64,7 @@ def test_a_prediction_that_is_gone_leaves_the_truth(tmp_path: Path, dataset: Pat
 
 def test_mammograms_that_are_gone_are_told(tmp_path: Path, own_dataset: Path):
     run = made_run(tmp_path / "run", own_dataset)
-    entry = entry_of(run.evaluations[0], run.evaluations[0].lesions[0])
+    entry = run.evaluations[0].entry(run.evaluations[0].lesions[0])
     Path(entry["image"]).unlink()
     with pytest.raises(NotThere, match="is gone from the data set") as error:
         prediction_panels(run)
@@ -123,3 +123,29 @@ def test_arms_that_share_no_lesion_are_shown_on_the_references(tmp_path: Path, d
     shown = figures(study_panels(study))
     assert len(shown) == len(study.runs["exact"][0].evaluations[-1].lesions)
     assert {tuple(titles(figure)) for figure in shown} == {("truth", "exact", "")}
+
+
+def test_both_views_of_one_breast(tmp_path: Path, dataset: Path):
+    run = made_run(tmp_path / "run", dataset)
+    (block,) = both_views(run)
+    assert isinstance(block, Figures)
+    (figure,) = block.figures
+    tiles = figure.drawing.get_axes()
+    assert [tile.get_title() for tile in tiles] == ["CC", "MLO", "", ""]
+    rows = {row["lesion_id"]: row for row in run.evaluations[0].lesions}
+    cc, mlo = (rows[name] for name in rows if name in figure.caption)
+    assert (cc["patient_id"], cc["view"], mlo["view"]) == (mlo["patient_id"], "CC", "MLO")
+    (box,) = [patch for patch in tiles[0].patches if isinstance(patch, Rectangle)]
+    assert (box.get_x() + 0.5, box.get_y() + 0.5) == (cc["box_x0"], cc["box_y0"])
+    assert box.get_width() == cc["box_x1"] - cc["box_x0"]
+    assert [len(tile.collections) for tile in tiles] == [2, 2, 2, 2]
+
+
+def test_a_single_view_is_not_shown(tmp_path: Path, dataset: Path):
+    assert both_views(made_run(tmp_path / "run", dataset, lesions=1)) == []
+
+
+def test_breasts_whose_side_is_not_known_are_not_joined(tmp_path: Path, own_dataset: Path):
+    for file in (own_dataset / "datalists").glob("*.json"):
+        file.write_text(file.read_text().replace('"LEFT"', '"N/A"').replace('"RIGHT"', '"N/A"'))
+    assert both_views(made_run(tmp_path / "run", own_dataset)) == []

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from scripts.report.blocks import Command, Table
+from scripts.report.reading import read_run
 from scripts.report.run_card import ROOT, evaluating_command, run_card
-from scripts.report.sources import read_run
+from tests.scripts.report.bare_run import evaluation, lesion, run_of
 from tests.scripts.report.pictured_run import write_curves, write_run
-from tests.scripts.report.told_run import evaluation, lesion, run_of
 
 
 def test_a_card_says_what_the_run_was(tmp_path: Path, dataset: Path):

@@ -9,7 +9,6 @@ from monai.transforms import Compose
 
 from custom.data import lesion_items
 from scripts.report.blocks import Figures, NotThere
-from scripts.report.lesions import entry_of
 from scripts.report.stages import Steps, augmented, preprocessing_stages, read_chain
 from tests.conftest import ROOT, TRAIN
 from tests.scripts.report.pictured_run import made_run
@@ -46,7 +45,7 @@ def test_filters_that_are_off_do_not_appear(tmp_path: Path, dataset: Path):
 
 def test_steps_equal_the_chain_in_one_go(tmp_path: Path, dataset: Path):
     run = made_run(tmp_path / "run", dataset)
-    item = lesion_items([entry_of(run.evaluations[0], run.evaluations[0].lesions[0])])[0]
+    item = lesion_items([run.evaluations[0].entry(run.evaluations[0].lesions[0])])[0]
     transforms = read_chain(run).get_parsed_content("frame_transforms")
     steps = list(Steps(dict(item)).through(transforms))
     for place, step in enumerate(steps, start=1):
@@ -57,7 +56,7 @@ def test_steps_equal_the_chain_in_one_go(tmp_path: Path, dataset: Path):
 
 def test_samples_are_those_of_the_training(tmp_path: Path, dataset: Path):
     run = made_run(tmp_path / "run", dataset, box_jitter=0.1)
-    item = lesion_items([entry_of(run.evaluations[0], run.evaluations[0].lesions[0])])[0]
+    item = lesion_items([run.evaluations[0].entry(run.evaluations[0].lesions[0])])[0]
     samples, random = augmented(read_chain(run), item)
     parser = read_chain(run)
     parser.update({"train#items": [item]})
@@ -72,7 +71,7 @@ def test_the_papers_recipe_shows_each_of_its_copies(tmp_path: Path, dataset: Pat
     run = made_run(tmp_path / "run", dataset, lesions=1)
     run.args["config_file"] = [TRAIN, str(ROOT / "bundle" / "configs" / "paper.json")]
     parser = read_chain(run)
-    item = lesion_items([entry_of(run.evaluations[0], run.evaluations[0].lesions[0])])[0]
+    item = lesion_items([run.evaluations[0].entry(run.evaluations[0].lesions[0])])[0]
     (plain, turned, flipped), _ = augmented(parser, item)
     assert any(np.array_equal(turned, np.rot90(plain, turns)) for turns in (1, 2, 3))
     assert any(np.array_equal(flipped, np.flip(plain, axis)) for axis in (0, 1))

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scripts.report.blocks import Figure, Figures, Table, Text
-from scripts.report.drawing import draw_violins, tell_medians
-from scripts.report.subgroups import group_by_size, running_median, subgroups
-from tests.scripts.report.told_run import evaluation, lesion, run_of
+from scripts.report.figures import draw_violins, medians
+from scripts.report.sources import StudyResults
+from scripts.report.subgroups import arms, group_by_size, running_median, subgroups
+from tests.scripts.report.bare_run import evaluation, lesion, run_of
+from tests.scripts.report.pictured_run import made_study
 
 
 def of_diameter(number: int, diameter: float, **values: object) -> dict:
@@ -126,4 +130,46 @@ def test_violins_are_drawn_of_five_values_on_and_hold_their_points():
     for x, y in points:
         near = outline[np.abs(outline[:, 1] - y) < 0.01]
         assert near[:, 0].min() <= x <= near[:, 0].max()
-    assert tell_medians({"a": [0.2, 0.4]}) == ".300 in a (n = 2)"
+    assert medians({"a": [0.2, 0.4]}) == ".300 in a (n = 2)"
+
+
+@pytest.fixture
+def study(tmp_path: Path, dataset: Path) -> StudyResults:
+    """Two arms, of which `off` has two seeds; the lesions of the first test are made up."""
+    made = made_study(tmp_path / "study", dataset, {"off": lambda truth, _: truth, "exact": lambda truth, _: truth})
+    rows = [lesion(0, 0.6, birads="3"), lesion(1, 0.8, birads="4"), lesion(2, 0.9, birads="N/A")]
+    higher = [row | {"dice": row["dice"] + 0.1} for row in rows]
+    for arm, seeds in {"off": [rows, higher], "exact": [higher]}.items():
+        (run,) = made.runs[arm]
+        tested = next(evaluation for evaluation in run.evaluations if evaluation.name == "test")
+        run.evaluations[:] = [evaluation for evaluation in run.evaluations if evaluation is not tested]
+        run.evaluations.extend(replace(tested, lesions=list(of_seed)) for of_seed in seeds)
+    return made
+
+
+def test_dice_of_the_arms(study: StudyResults):
+    block, table = arms(study)
+    assert isinstance(block, Figures)
+    (figure,) = block.figures
+    axes = figure.drawing.get_axes()[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["off\nn = 3", "exact\nn = 3"]
+    np.testing.assert_allclose(sorted(axes.lines[0].get_ydata()), [0.65, 0.85, 0.95])
+    assert figure.caption.endswith("Dice is averaged over the seeds. Of the study's tests, the first.")
+    assert isinstance(table, Table)
+    assert table.headings == ("group", "lesions", "off", "exact")
+    assert table.rows[:2] == [["BI-RADS 3", "1", ".650", ".700"], ["BI-RADS 4", "1", ".850", ".900"]]
+    assert ["view CC", "3", ".817", ".867"] in table.rows
+
+
+def test_arms_tested_on_other_lesions_have_their_numbers(study: StudyResults):
+    evaluation = study.runs["exact"][0].evaluations[-1]
+    del evaluation.lesions[0]
+    _, table = arms(study)
+    assert isinstance(table, Table)
+    assert table.headings == ("group", "off", "exact")
+    assert table.rows[:2] == [["BI-RADS 3", ".650 (1)", ""], ["BI-RADS 4", ".850 (1)", ".900 (1)"]]
+    assert table.caption.endswith("in brackets the lesions.")
+
+
+def test_a_study_of_images_has_no_arms(tmp_path: Path):
+    assert arms(StudyResults(tmp_path / "denoising", {})) == []

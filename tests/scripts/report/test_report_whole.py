@@ -46,7 +46,7 @@ STUDY = [
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fine pictures and fonts to be edited take most of the time and show nothing to a test."""
-    monkeypatch.setattr("scripts.report.figures.DPI", 40)
+    monkeypatch.setattr("scripts.report.page.DPI", 40)
     monkeypatch.setitem(SETTINGS, "pdf.fonttype", 3)
 
 

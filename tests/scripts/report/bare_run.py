@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from custom.metrics.summary import summarise
-from scripts.report.sources import Evaluation, Row, Run
+from scripts.common.cases import Row
+from scripts.report.sources import Evaluation, Run
 from tests.scripts.report.pictured_run import OF_THE_TEST, SETTINGS
 
 ARGS = {"dataset_dir": "/data/small", **SETTINGS}

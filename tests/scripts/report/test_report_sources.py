@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from scripts.report.blocks import NotThere
-from scripts.report.evaluations import average_seeds, comparable_tests, first_tests, principal, suffix, title
+from scripts.report.sources import average_seeds
+from tests.scripts.report.bare_run import evaluation, lesion, run_of
 from tests.scripts.report.pictured_run import made_study
-from tests.scripts.report.told_run import evaluation, lesion, run_of
 
 ROWS = [lesion(0), lesion(1)]
 OWN = evaluation("small_patient", ROWS)
@@ -21,9 +21,9 @@ OTHER_PLACE = evaluation("a_place", ROWS, dataset_dir="/moved/small", num_worker
 
 def test_own_data_come_first_and_displaced_boxes_are_left_out():
     given = run_of(DISPLACED, OTHER_HEAD, ELSEWHERE, OFFICIAL, OWN)
-    assert [found.name for found in principal(given)] == ["small_patient", "a_official", "inbreast_test"]
-    assert suffix(given, OFFICIAL) == "_a_official"
-    assert suffix(run_of(OWN, DISPLACED), OWN) == ""
+    assert [found.name for found in given.principal] == ["small_patient", "a_official", "inbreast_test"]
+    assert given.suffix(OFFICIAL) == "_a_official"
+    assert run_of(OWN, DISPLACED).suffix(OWN) == ""
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_own_data_come_first_and_displaced_boxes_are_left_out():
     ],
 )
 def test_what_is_shown_in_full(evaluations: list, expected: list | None):
-    assert principal(run_of(*evaluations)) == (evaluations[:3] if expected is None else expected)
+    assert run_of(*evaluations).principal == (evaluations[:3] if expected is None else expected)
 
 
 def test_a_title_names_what_is_unlike_the_training():
-    assert title(run_of(), ELSEWHERE) == "inbreast, split test"
-    assert title(run_of(), DISPLACED) == "small, split patient, box displacement 0.1"
+    assert run_of().title(ELSEWHERE) == "inbreast, split test"
+    assert run_of().title(DISPLACED) == "small, split patient, box displacement 0.1"
     phantoms = evaluation("phantoms", ROWS)
     phantoms.summary["dataset"]["source"] = "synthetic mammograms in the form of CBIS-DDSM"
-    assert title(run_of(), phantoms) == "synthetic small, split patient"
+    assert run_of().title(phantoms) == "synthetic small, split patient"
 
 
 def test_the_seeds_of_an_arm_are_averaged():
@@ -58,10 +58,10 @@ def test_the_seeds_of_an_arm_are_averaged():
 
 def test_the_first_test_of_a_study(tmp_path: Path, dataset: Path):
     study = made_study(tmp_path / "study", dataset, {"off": lambda truth, _: truth, "exact": lambda truth, _: truth})
-    assert [found.name for of_arm in first_tests(study).values() for found in of_arm] == ["test", "test"]
+    assert [found.name for of_arm in study.first_tests().values() for found in of_arm] == ["test", "test"]
     study.runs["off"][0].evaluations[-1].summary["dataset"]["source"] = "another"
-    assert list(comparable_tests(study)) == ["exact"]
+    assert list(study.comparable_tests()) == ["exact"]
     study.runs["exact"].clear()
-    assert list(first_tests(study)) == ["off"]
+    assert list(study.first_tests()) == ["off"]
     with pytest.raises(NotThere, match="The runs of the reference, exact, are gone"):
-        comparable_tests(study)
+        study.comparable_tests()
