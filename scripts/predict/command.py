@@ -19,7 +19,7 @@ from custom.findings.dicom.algorithm import Algorithm
 from custom.locks import held
 from custom.readers import is_dicom
 from scripts.common.bundle import bundle_version, read_recipe
-from scripts.common.parallel import spread
+from scripts.common.parallel import parallel_map
 from scripts.predict.boxes import Request, read_requests
 from scripts.predict.engine import Engine, predictor_of
 from scripts.predict.images import Images
@@ -145,7 +145,7 @@ def _no_images(image: Path, output: Path, table: Path | None) -> tuple[Path, ...
 def _predict_all(order: _Order, jobs: Sequence[_Job], scheduler: str | None) -> list[list[Row] | Exception]:
     work = partial(_predict_image, order)
     if len(jobs) > 1 or (jobs and scheduler):
-        return spread(work, jobs, scheduler, "Predicting", "image", keep_errors=True)
+        return parallel_map(work, jobs, scheduler, "Predicting", "image", keep_errors=True)
     try:
         return [work(job) for job in jobs]
     except Exception as error:

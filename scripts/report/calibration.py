@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from custom.metrics.summary import clustered_ratio_interval
+from scripts.common.drawing import BLUE, COLOURS, GREY, MARKERS
 from scripts.common.formatting import count_lesions, share
-from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.drawing import finish, legend_below, new_axes
 from scripts.report.evaluations import first_tests, principal, suffix, title

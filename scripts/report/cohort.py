@@ -10,9 +10,9 @@ from pathlib import Path
 
 from custom.data import PARTS, Datalist
 from custom.errors import InputError
-from scripts.common.datasets import told_name
+from scripts.common.datasets import shown_name
+from scripts.common.drawing import BLUE, GREEN, ORANGE
 from scripts.common.formatting import count, slug
-from scripts.common.palette import BLUE, GREEN, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
 from scripts.report.drawing import finish, legend_below, new_axes
 from scripts.report.evaluations import principal
@@ -50,7 +50,7 @@ def audit(source: Run | Study) -> list[Block]:
     """
     folders = {data.folder: data for data in _datasets(source)}
     return [
-        _audit_table(folder / "audit.csv", told_name(data.content))
+        _audit_table(folder / "audit.csv", shown_name(data.content))
         for folder, data in folders.items()
         if (folder / "audit.csv").is_file()
     ]
@@ -107,7 +107,7 @@ def _distribution(data: Datalist, attribute: str, label: str) -> Figure | None:
     finish(axes, label, "share of the part's lesions, %")
     legend_below(drawing)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
-    name, split = told_name(data.content), data.split
+    name, split = shown_name(data.content), data.split
     caption = f"{name}, split {split}."
     if unknown:
         caption += f" Without a known value and left out: {count(unknown, 'lesion')}."

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from scipy.stats import gaussian_kde
 
+from scripts.common.drawing import BLUE, SKY
 from scripts.common.formatting import share
-from scripts.common.palette import BLUE, SKY
 from scripts.report.figures import HEIGHT, WIDTH
 
 # More points than this are drawn as pixels, which an SVG holds in fewer bytes.

@@ -12,8 +12,7 @@ import matplotlib
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
-from scripts.common.drawing import drawn_as
-from scripts.common.palette import GREY
+from scripts.common.drawing import GREY, drawn_as
 from scripts.report.blocks import Figure
 
 CSS_PIXELS_PER_INCH = 96

@@ -15,10 +15,9 @@ from PIL import Image
 from custom.data import FILE_KEYS
 from custom.metrics.vocabulary import ATTRIBUTES as METADATA
 from custom.readers import read_pixels
-from scripts.common.case_pictures import draw_case
-from scripts.common.cases import Row, by_dice, cut_case
+from scripts.common.cases import Row, by_dice, cut_case, draw_case
 from scripts.common.formatting import count, slug
-from scripts.common.parallel import spread
+from scripts.common.parallel import parallel_map
 from scripts.report.blocks import Block, Lesion, LesionTable, Text
 from scripts.report.evaluations import average_seeds, comparable_tests, reference_arm, tested_on, title
 from scripts.report.lesions import DIAMETER, LABELS, diameter, is_known, prediction_file
@@ -134,7 +133,7 @@ def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
     if _pixels(frames) < WORTH_SPREADING:
         drawn = [_draw(frame) for frame in frames]
     else:
-        drawn = spread(_draw, frames, None, f"Thumbnails of {evaluation.name}", "mammogram")
+        drawn = parallel_map(_draw, frames, None, f"Thumbnails of {evaluation.name}", "mammogram")
     return {name: jpeg for of_frame in drawn for name, jpeg in of_frame.items()}
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from scripts.common.drawing import show_detail
-from scripts.common.palette import BLUE, ORANGE
+from scripts.common.drawing import BLUE, ORANGE, show_detail
 
 COLOURS = "Blue: true outline; orange: predicted."
 # Longer sides of an image that still has something to show on a page.

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from custom.errors import InputError
-from scripts.common.study_folder import CASES, FIGURE
+from scripts.common.results import CASES, FIGURE
 from scripts.report.blocks import Block, Command, Document, Figure, Figures, LesionTable, Section, Table, Text
 from scripts.report.figures import Picture, data_uri, figure_files, show_png
 from scripts.report.markdown_page import markdown_html

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from custom.metrics.summary import describe
+from scripts.common.drawing import BLUE, GREY, LIGHT_GREY
 from scripts.common.formatting import count, share
-from scripts.common.palette import BLUE, GREY, LIGHT_GREY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.drawing import MANY_POINTS, draw_violins, finish, legend_below, new_axes, tell_medians
 from scripts.report.evaluations import principal, suffix, tested, title

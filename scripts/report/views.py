@@ -11,8 +11,8 @@ from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask, read_pixels
 from custom.transforms import lesion_window
 from scripts.common.cases import CONTEXT, Row
+from scripts.common.drawing import SKY
 from scripts.common.formatting import share
-from scripts.common.palette import SKY
 from scripts.report.blocks import Block, Figure, Figures
 from scripts.report.evaluations import principal
 from scripts.report.figures import WIDTH

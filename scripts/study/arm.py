@@ -15,7 +15,7 @@ from custom.files import as_json, write_if_changed
 from custom.locks import lock
 from custom.runs.folder import epochs_done
 from scripts.common.formatting import slug
-from scripts.common.study_folder import TEST
+from scripts.common.results import TEST
 
 ROOT = Path(__file__).parents[2]
 

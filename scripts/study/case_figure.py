@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from scripts.common.palette import BLUE, LIGHT_GREY, ORANGE
+from scripts.common.drawing import BLUE, LIGHT_GREY, ORANGE
 
 
 def draw_dots(

@@ -10,7 +10,7 @@ import numpy as np
 
 from custom.handlers import read_lesions
 from custom.runs.folder import read_inference
-from scripts.common.curves import read_curves
+from scripts.common.results import read_curves
 from scripts.study.arm import Job
 from scripts.study.cost import network_cost
 from scripts.study.definition import Study

@@ -16,9 +16,8 @@ from custom.errors import InputError
 from custom.readers import read_mask, read_pixels
 from custom.transforms import CLAHE, CropLesion, mask_box
 from custom.transforms.artifacts import breast_mask, brighter_than_background, largest_object
-from scripts.common.drawing import show_detail
+from scripts.common.drawing import BLUE, ORANGE, show_detail
 from scripts.common.formatting import text_table
-from scripts.common.palette import BLUE, ORANGE
 from scripts.common.phantom.measure import lesion_ring
 from scripts.study.case_figure import draw_dots
 from scripts.study.cases import (

@@ -17,9 +17,8 @@ from tqdm import tqdm
 from custom.data import Datalist, boxed_items
 from custom.readers import read_pixels
 from custom.transforms import WienerFilter, mask_box
-from scripts.common.drawing import show_detail
+from scripts.common.drawing import BLUE, GREEN, GREY, ORANGE, PINK, show_detail
 from scripts.common.formatting import text_table
-from scripts.common.palette import BLUE, GREEN, GREY, ORANGE, PINK
 from scripts.common.phantom.cohort import VIEWS, draw_patient, random_stream
 from scripts.common.phantom.generate import generate_phantom
 from scripts.study.case_figure import draw_dots

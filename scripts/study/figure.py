@@ -10,7 +10,7 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS, VERMILLION
+from scripts.common.drawing import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.study.explanations import count_tested
 from scripts.study.table import paper_value
 

@@ -13,7 +13,7 @@ from custom.files import write_csv, write_if_changed
 from custom.locks import held
 from scripts.common.documents import check_place, put
 from scripts.common.drawing import drawn_as
-from scripts.common.study_folder import CASES, FIGURE
+from scripts.common.results import CASES, FIGURE
 
 DPI = 130
 

@@ -13,7 +13,7 @@ from custom.errors import InputError
 from custom.files import as_json, write_if_changed
 from scripts.common.bundle import CONFIGS
 from scripts.common.formatting import slug
-from scripts.common.study_folder import RECORD, TEST, read_record
+from scripts.common.results import RECORD, TEST, read_record
 from scripts.study.arm import Job
 from scripts.study.definition import Study
 from scripts.study.plan import merged_config

@@ -13,7 +13,7 @@ import numpy as np
 from custom.errors import InputError
 from custom.metrics.summary import clustered_interval
 from scripts.common.formatting import text_table
-from scripts.common.study_folder import FIGURE, mean_over_seeds
+from scripts.common.results import FIGURE, mean_over_seeds
 from scripts.study.cells import further_table, main_table, training_table
 from scripts.study.explanations import explanations
 from scripts.study.outcome import Outcome

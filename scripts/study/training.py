@@ -12,9 +12,9 @@ import torch
 from custom.errors import InputError
 from custom.locks import held
 from scripts.common.bundle import bundle_version
-from scripts.common.datasets import told_name
+from scripts.common.datasets import shown_name
 from scripts.common.documents import check_place
-from scripts.common.parallel import spread
+from scripts.common.parallel import parallel_map
 from scripts.study.arm import Job, run_job
 from scripts.study.collect import collect
 from scripts.study.definition import Study, read_study
@@ -64,7 +64,7 @@ def study_training(
     with held(folder):
         keep_to_record(folder, record)
 
-        spread(run_job, jobs, scheduler, f"Study {study.name}", "run", processes=False)
+        parallel_map(run_job, jobs, scheduler, f"Study {study.name}", "run", processes=False)
 
         rows = study_rows(collect(study, jobs), study.reference)
         given = {**({"split": split} if split else {}), "seeds": seeds, **record["switches"]}
@@ -86,7 +86,7 @@ def heading(study: Study, jobs: list[Job], datasets: list[dict[str, Any]]) -> di
         "name": study.name,
         "description": study.description,
         "test": study.test_heading,
-        "dataset": told_name(datasets[0]),
+        "dataset": shown_name(datasets[0]),
         "split": ", ".join(dataset["split"] for dataset in datasets),
         "manifest_sha256": datasets[0]["manifest_sha256"],
         "datalist_sha256": ", ".join(dataset["datalist_sha256"] for dataset in datasets),

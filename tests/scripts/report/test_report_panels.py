@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from scripts.common.palette import BLUE, ORANGE
+from scripts.common.drawing import BLUE, ORANGE
 from scripts.report.blocks import Figure, Figures, NotThere, Table
 from scripts.report.lesions import entry_of
 from scripts.report.panels import prediction_panels, study_panels, worst_cases

@@ -19,8 +19,9 @@ from monai.bundle import ConfigParser
 from monai.utils import set_determinism
 from PIL import Image
 
-from custom.data import PARTS, read_json
+from custom.data import PARTS
 from custom.errors import InputError
+from custom.files import read_json
 from scripts.phantoms import phantoms
 from scripts.prepare.manifest import prepare_manifest
 from scripts.study.arm import run_job
