@@ -104,9 +104,17 @@ def test_an_arm_may_have_tests_of_its_own(tmp_path: Path):
     [
         ({"reference": "c"}, "found 'c' as reference or under paper, expected one of the arms a, b"),
         ({"arms": None}, "arms: field required"),
-        ({"arms": {"a": 3}}, r"arms.a: input should be an object"),
+        ({"arms": {"a": 3}}, r"arms.a: input should be a valid dictionary"),
         ({"arm": {}}, "arm: extra inputs are not permitted"),
         ({"paper": {"c": {"dice": "92"}}}, "found 'c' as reference or under paper, expected one of the arms a, b"),
+        (
+            {"paper": {"a": {"Dice": "92.92"}}},
+            "arm a: paper's figure for 'Dice'; expected one of dice, precision, recall, jaccard, ",
+        ),
+        (
+            {"paper": {"a": {"dice": "about 92"}}},
+            "arm a: paper's figure 'about 92' for dice; expected a number such as",
+        ),
         ({"arms": {"a": {}, "b": {"tests": ["x"]}}}, "arm 'b': found test 'x', expected one of "),
         ({"arms": {"a": {"tests": 3}, "b": {}}}, "arms.a.tests: input should be a valid "),
         ({"arms": {"a": {}, "b": {"config_file": "network_unet.json"}}}, "arms.b.config_file: input should be a valid"),
@@ -127,7 +135,7 @@ def test_a_faulty_file_is_told_in_one_line(tmp_path: Path, changes: dict, expect
 
 def test_no_json_and_no_file(tmp_path: Path):
     (tmp_path / "own.json").write_text("{")
-    with pytest.raises(InputError, match=r"own.json: the file: invalid JSON"):
+    with pytest.raises(InputError, match=r"own.json: not a readable JSON file"):
         read_study(str(tmp_path / "own.json"))
     with pytest.raises(InputError, match=r"nothing: no such study; .* one of artifacts, batch_size, contrast, deep_"):
         read_study("nothing")
