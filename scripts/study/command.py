@@ -24,7 +24,6 @@ from scripts.study.contrast import measure_contrast
 from scripts.study.definition import read_study
 from scripts.study.denoising import measure_denoising
 from scripts.study.figure import draw_study
-from scripts.study.images import origin
 from scripts.study.job import Job, run_job
 from scripts.study.output import write_study
 from scripts.study.page import markdown
@@ -80,7 +79,16 @@ def study_images(
     """
     datalist = Datalist(dataset_dir, split)
     measured = OF_IMAGES[name](datalist, part, cases, seed)
-    lines = [*origin(datalist, part, measured.cases, cases is None, seed), *measured.parameters]
+    dataset, drawn = datalist.provenance, "drawn by the seed" if cases is None else "given"
+    lines = [
+        ["data set", f"{dataset['name']} ({dataset['source']}), split {split}, part {part}"],
+        ["manifest_sha256", str(dataset["manifest_sha256"] or "none")],
+        ["datalist_sha256", dataset["datalist_sha256"]],
+        ["cases", f"{', '.join(measured.cases)} ({drawn})"],
+        ["seed", str(seed)],
+        ["bundle version", bundle_version()],
+        *measured.parameters,
+    ]
     page = "\n\n".join([*measured.blocks, "## Where it comes from", text_table(("", ""), lines)]) + "\n"
     write_study(Path(output_dir) / name, measured.rows, page, measured.figure, measured.details, document)
 

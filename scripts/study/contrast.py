@@ -82,12 +82,7 @@ def measure_contrast(datalist: Datalist, part: str, cases: Sequence[str] | None,
 def contrast_to_noise(image: np.ndarray, lesion: np.ndarray, ring: np.ndarray) -> float:
     """Return the mean of the lesion minus the mean of the ring, over the standard deviation of the ring.
 
-    The ratio is negative if the lesion is darker than its surroundings.
-
-    Args:
-        image: Image, `(X, Y)`.
-        lesion: Mask of the lesion, bool, `(X, Y)`.
-        ring: Mask of the ring, bool, `(X, Y)`.
+    All arrays are `(X, Y)`, the masks bool. The ratio is negative if the lesion is darker than its surroundings.
     """
     around = image[ring].astype(np.float64)
     return float((image[lesion].mean(dtype=np.float64) - around.mean()) / around.std())
@@ -98,12 +93,8 @@ def tissue_ring(frame: np.ndarray, lesion: np.ndarray, others: np.ndarray) -> np
 
     A lesion near the skin has film-black air in its ring. It would add to contrast and noise alike and say nothing of
     how the lesion stands out from tissue. The breast is found on the untreated mammogram as for the removal of
-    artefacts, but without the margin that is kept there; dark tissue inside it counts as tissue.
-
-    Args:
-        frame: Untreated mammogram, `(X, Y)`.
-        lesion: Mask of the lesion, bool, `(X, Y)`.
-        others: Mask of the other lesions of the mammogram, bool, `(X, Y)`.
+    artefacts, but without the margin that is kept there; dark tissue inside it counts as tissue. All arrays are
+    `(X, Y)`, the masks bool.
     """
     within_skin = largest_object(brighter_than_background(frame)) > 0
     return lesion_ring(lesion) & ~others & breast_mask(frame) & within_skin

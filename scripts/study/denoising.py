@@ -169,14 +169,7 @@ def measure_phantom(seed: int, number: int) -> tuple[str, list[Row], Images]:
 
 
 def _row(case: str, method: str, reference: str, noise: str, error: float) -> Row:
-    return {
-        "case": case,
-        "filter": method,
-        "reference": reference,
-        "noise": noise,
-        "psnr": psnr(error),
-        "mse": error,
-    }
+    return {"case": case, "filter": method, "reference": reference, "noise": noise, "psnr": psnr(error), "mse": error}
 
 
 def _values(rows: Sequence[Row], column: str, method: str, noise: str) -> list[float]:

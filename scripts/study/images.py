@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from monai.transforms import ScaleIntensity
 
 from custom.data import Datalist
 from custom.errors import InputError
-from scripts.common.bundle import bundle_version
 from scripts.common.drawing import BLUE, LIGHT_GREY, ORANGE
 
 # As many as the paper shows.
@@ -62,25 +61,23 @@ def choose_cases(
     if seed < 0:
         raise InputError(f"--seed: found {seed}, expected a whole number from 0")
     entries = datalist.part(part)
-    if cases is None:
-        entries = _first_of_each(entries, one_per)
-        drawn = np.random.default_rng(seed).choice(len(entries), min(NUMBER, len(entries)), replace=False)
-        return [entries[index] for index in sorted(drawn)]
-    by_id = {entry["lesion_id"]: entry for entry in entries}
-    unknown = [case for case in cases if case not in by_id]
-    if unknown or not cases:
-        raise InputError(
-            f"--cases: found {', '.join(unknown) or 'none'}, expected lesions of {part} in "
-            f"{datalist.file}, such as {next(iter(by_id))}; look their lesion_id up there"
-        )
-    return _first_of_each([by_id[case] for case in cases], one_per)
-
-
-def _first_of_each(entries: Iterable[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    if cases is not None:
+        by_id = {entry["lesion_id"]: entry for entry in entries}
+        unknown = [case for case in cases if case not in by_id]
+        if unknown or not cases:
+            raise InputError(
+                f"--cases: found {', '.join(unknown) or 'none'}, expected lesions of {part} in "
+                f"{datalist.file}, such as {next(iter(by_id))}; look their lesion_id up there"
+            )
+        entries = [by_id[case] for case in cases]
     first: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        first.setdefault(entry[key], entry)
-    return list(first.values())
+        first.setdefault(entry[one_per], entry)
+    chosen = list(first.values())
+    if cases is None:
+        drawn = np.random.default_rng(seed).choice(len(chosen), min(NUMBER, len(chosen)), replace=False)
+        chosen = [chosen[index] for index in sorted(drawn)]
+    return chosen
 
 
 def scaled(pixels: np.ndarray) -> np.ndarray:
@@ -104,37 +101,12 @@ def span(ends: tuple[float, float], decimals: int) -> str:
     return f"{ends[0]:.{decimals}f} to {ends[1]:.{decimals}f}"
 
 
-def origin(datalist: Datalist, part: str, names: Sequence[str], drawn: bool, seed: int) -> list[list[str]]:
-    """Return lines of a table that name the data, cases, seed and version of a study.
-
-    Args:
-        datalist: Datalist of the cases.
-        part: Part of the split.
-        names: Names of the cases.
-        drawn: True if the seed chose them.
-        seed: Seed of the study.
-    """
-    dataset = datalist.provenance
-    return [
-        ["data set", f"{dataset['name']} ({dataset['source']}), split {datalist.split}, part {part}"],
-        ["manifest_sha256", str(dataset["manifest_sha256"] or "none")],
-        ["datalist_sha256", dataset["datalist_sha256"]],
-        ["cases", f"{', '.join(names)} ({'drawn by the seed' if drawn else 'given'})"],
-        ["seed", str(seed)],
-        ["bundle version", bundle_version()],
-    ]
-
-
 def draw_dots(
     axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, tuple[float, float]], label: str
 ) -> None:
     """Draw a column for each method: a dot for each case, a bar at their mean, the published range as a grey band.
 
-    Args:
-        axes: Axes to draw in.
-        values: Values of each method, the cases in the same order; a thin line joins those of a case.
-        published: Range of the methods that have one.
-        label: Label of the values.
+    The cases of all methods are in the same order; a thin line joins the values of a case.
     """
     places = range(len(values))
     bands = {place: published[name] for place, name in enumerate(values) if name in published}
@@ -152,13 +124,7 @@ def draw_dots(
 
 
 def new_details(labels: Sequence[str], titles: Sequence[str], height: float) -> tuple[Figure, np.ndarray]:
-    """Return a figure and its axes `(labels, titles)`: a line of details for each label.
-
-    Args:
-        labels: Labels of the lines.
-        titles: Titles of the columns.
-        height: Height of a line in inches.
-    """
+    """Return a figure and its axes: a line of details for each label, `height` inches high, a column for each title."""
     figure = Figure(figsize=(9, height * len(labels) + 0.5), layout="constrained")
     grid = figure.subplots(len(labels), len(titles), squeeze=False)
     for axes, title in zip(grid[0], titles, strict=True):

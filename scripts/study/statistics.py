@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,32 +12,18 @@ from custom.metrics.summary import clustered_interval
 
 Row = dict[str, Any]
 
+# Of every bootstrap.
+SAMPLES, CONFIDENCE, SEED = 2000, 0.95, 0
 # The mean over seeds leaves differences of 1e-17 where there are none; as ranks they would count.
 DECIMALS = 12
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """An arm against the reference in one test.
-
-    Attributes:
-        significance_test: Name of the test.
-        difference: Mean Dice of the arm minus that of the reference.
-        interval: Interval of the difference; None where an arm has a single patient.
-        p: Two-sided p-value, not corrected.
-        effect_size: Rank-biserial correlation, -1 to 1; positive where the arm is better.
-    """
-
-    significance_test: str
-    difference: float
-    interval: list[float] | None
-    p: float
-    effect_size: float
+def mean_interval(values: Sequence[float] | np.ndarray, patients: Sequence[str]) -> list[float] | None:
+    """Return the interval of the mean of `values` by a bootstrap of whole patients; None for a single patient."""
+    return clustered_interval(np.asarray(values), patients, SAMPLES, CONFIDENCE, SEED)
 
 
-def compare(
-    arm: Sequence[Row], reference: Sequence[Row], samples: int = 2000, confidence: float = 0.95, seed: int = 0
-) -> Comparison:
+def compare(arm: Sequence[Row], reference: Sequence[Row]) -> Row:
     """Compare the Dice of an arm with that of the reference.
 
     Arms with the same lesions are compared by Wilcoxon's signed-rank test, others by Mann-Whitney's U test. Lesions
@@ -50,20 +35,31 @@ def compare(
         arm: `lesion_id`, `patient_id` and `dice` of each lesion, the Dice averaged over the seeds: seeds are no
             further lesions.
         reference: The same of the reference.
-        samples: Samples of the bootstrap, which draws whole patients.
-        confidence: Confidence of the interval.
-        seed: Seed of the bootstrap.
+
+    Returns:
+        Values of the columns `significance_test`, `difference`, `difference_low`, `difference_high` (both None where
+        an arm has a single patient), `p` and `effect_size`.
     """
     values, expected = ({row["lesion_id"]: row["dice"] for row in rows} for rows in (arm, reference))
-    if values.keys() != expected.keys():
+    if values.keys() == expected.keys():
+        differences = np.round([value - expected[lesion] for lesion, value in values.items()], DECIMALS)
+        interval = mean_interval(differences, [row["patient_id"] for row in arm])
+        test, difference, effect_size = "Wilcoxon", differences.mean(), paired_rank_biserial(differences)
+        p = wilcoxon(differences, zero_method="pratt").pvalue if differences.any() else 1.0
+    else:
         a, b = (np.round([row["dice"] for row in rows], DECIMALS) for rows in (arm, reference))
-        interval = difference_interval(arm, reference, samples, confidence, seed)
-        p = float(mannwhitneyu(a, b).pvalue)
-        return Comparison("Mann-Whitney", float(a.mean() - b.mean()), interval, p, rank_biserial(a, b))
-    differences = np.round([value - expected[lesion] for lesion, value in values.items()], DECIMALS)
-    interval = clustered_interval(differences, [row["patient_id"] for row in arm], samples, confidence, seed)
-    p = float(wilcoxon(differences, zero_method="pratt").pvalue) if differences.any() else 1.0
-    return Comparison("Wilcoxon", float(differences.mean()), interval, p, paired_rank_biserial(differences))
+        interval = difference_interval(arm, reference)
+        test, difference, effect_size = "Mann-Whitney", a.mean() - b.mean(), rank_biserial(a, b)
+        p = mannwhitneyu(a, b).pvalue
+    low, high = interval or (None, None)
+    return {
+        "significance_test": test,
+        "difference": float(difference),
+        "difference_low": low,
+        "difference_high": high,
+        "p": float(p),
+        "effect_size": effect_size,
+    }
 
 
 def paired_rank_biserial(differences: np.ndarray) -> float:
@@ -85,9 +81,7 @@ def rank_biserial(a: np.ndarray, b: np.ndarray) -> float:
     return float(2 * mannwhitneyu(a, b).statistic / (len(a) * len(b)) - 1)
 
 
-def difference_interval(
-    arm: Sequence[Row], reference: Sequence[Row], samples: int, confidence: float, seed: int
-) -> list[float] | None:
+def difference_interval(arm: Sequence[Row], reference: Sequence[Row]) -> list[float] | None:
     """Return the percentile bootstrap interval of the difference of two arms' means; None with a single patient.
 
     The patients of both arms are drawn together. A patient of both brings the lesions of both, so that what the arms
@@ -95,7 +89,7 @@ def difference_interval(
     """
     names = sorted({row["patient_id"] for row in (*arm, *reference)})
     number = {name: index for index, name in enumerate(names)}
-    weights = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), samples)
+    weights = np.random.default_rng(SEED).multinomial(len(names), np.full(len(names), 1 / len(names)), SAMPLES)
     means = []
     for rows in (arm, reference):
         patients = [number[row["patient_id"]] for row in rows]
@@ -103,8 +97,8 @@ def difference_interval(
             return None
         sums = np.bincount(patients, [row["dice"] for row in rows], len(names))
         counts = weights @ np.bincount(patients, minlength=len(names))
-        means.append(np.divide(weights @ sums, counts, out=np.full(samples, np.nan), where=counts > 0))
-    low, high = np.nanquantile(means[0] - means[1], [(1 - confidence) / 2, (1 + confidence) / 2])
+        means.append(np.divide(weights @ sums, counts, out=np.full(SAMPLES, np.nan), where=counts > 0))
+    low, high = np.nanquantile(means[0] - means[1], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return [float(low), float(high)]
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from custom.errors import InputError
-from custom.metrics.summary import clustered_interval
 from custom.metrics.vocabulary import METRICS, value_of
 from scripts.common.formatting import text_table
 from scripts.common.results import mean_over_seeds
 from scripts.study.collect import ArmResult
 from scripts.study.definition import PAPER
-from scripts.study.statistics import compare, holm
+from scripts.study.statistics import CONFIDENCE, compare, holm, mean_interval
 
 Row = dict[str, Any]
 
@@ -75,17 +73,12 @@ COLUMNS = {
 }
 
 
-def study_rows(
-    results: Sequence[ArmResult], reference: str, samples: int = 2000, confidence: float = 0.95, seed: int = 0
-) -> list[Row]:
+def study_rows(results: Sequence[ArmResult], reference: str) -> list[Row]:
     """Return one row for each arm and test, in the order of the results.
 
     Args:
         results: Each arm and test once.
         reference: Arm that the others are compared with, test by test.
-        samples: Samples of the bootstrap.
-        confidence: Confidence of the intervals.
-        seed: Seed of the bootstrap.
 
     Returns:
         Rows with the keys of `COLUMNS`; numbers are not rounded, what does not exist is None.
@@ -102,12 +95,11 @@ def study_rows(
             where = f"test {result.test}" if result.test else "this study"
             raise InputError(f"reference {reference!r}: no arm of {where}; expected one of {arms}")
         row: Row = dict.fromkeys(COLUMNS)
-        row |= {"arm": result.arm, "test": result.test, "reference": reference, "confidence": confidence}
-        row |= _measure(result, tested, samples, confidence, seed) | _average(result)
+        row |= {"arm": result.arm, "test": result.test, "reference": reference, "confidence": CONFIDENCE}
+        row |= _measure(result, tested) | _average(result)
         row |= {f"paper_{name}": text for name, text in result.paper.items()}
         if result.arm != reference:
-            comparison = asdict(compare(tested, expected, samples, confidence, seed))
-            row |= _ends("difference", comparison.pop("interval")) | comparison
+            row |= compare(tested, expected)
         rows.append(row)
     compared = [row for row in rows if row["p"] is not None]
     for row, p in zip(compared, holm([row["p"] for row in compared]), strict=True):
@@ -115,22 +107,18 @@ def study_rows(
     return rows
 
 
-def _measure(result: ArmResult, tested: Sequence[Row], samples: int, confidence: float, seed: int) -> Row:
+def _measure(result: ArmResult, tested: Sequence[Row]) -> Row:
     patients = [lesion["patient_id"] for lesion in tested]
     row: Row = {"lesions": len(tested), "patients": len(set(patients)), "seeds": len(result.lesions)}
     row |= {name: float(np.mean([lesion[name] for lesion in tested])) for name in (*STUDIED, *BASELINES)}
     for name in STUDIED:
         of_seeds = [float(np.mean([value_of(lesion, name) for lesion in rows])) for rows in result.lesions]
-        row[f"{name}_sd"] = float(np.std(of_seeds, ddof=1)) if len(of_seeds) > 1 else None
-        values = np.array([lesion[name] for lesion in tested])
-        row |= _ends(name, clustered_interval(values, patients, samples, confidence, seed))
+        low, high = mean_interval([lesion[name] for lesion in tested], patients) or (None, None)
+        sd = float(np.std(of_seeds, ddof=1)) if len(of_seeds) > 1 else None
+        row |= {f"{name}_sd": sd, f"{name}_low": low, f"{name}_high": high}
         if name == "dice":
             row["dice_of_seeds"] = of_seeds
     return row
-
-
-def _ends(name: str, interval: list[float] | None) -> Row:
-    return dict(zip((f"{name}_low", f"{name}_high"), interval or (None, None), strict=True))
 
 
 def _average(result: ArmResult) -> Row:

@@ -67,9 +67,7 @@ def test_one_arm_one_seed_one_patient():
 @pytest.mark.parametrize("arms", [2, 10])
 def test_nothing_is_cut_off(arms: int, tests: tuple[str, ...]):
     names = [f"{LONG}, {number}" for number in range(arms)]
-    figure = draw_study(
-        study_rows(study(names, tests, lesions=4), names[0], samples=50), ABOUT | {"description": LONG * 3}
-    )
+    figure = draw_study(study_rows(study(names, tests, lesions=4), names[0]), ABOUT | {"description": LONG * 3})
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     drawn = figure.get_tightbbox(canvas.get_renderer())

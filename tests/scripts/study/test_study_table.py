@@ -14,8 +14,9 @@ from made_up_study import ABOUT, ORIGIN, arm_result, curve, lesion, study
 from custom.errors import InputError
 from custom.files import write_csv
 from custom.metrics.summary import clustered_interval
+from custom.metrics.vocabulary import METRICS
 from scripts.study.collect import ArmResult
-from scripts.study.page import markdown
+from scripts.study.page import baseline_label, markdown
 from scripts.study.statistics import holm
 from scripts.study.table import COLUMNS, as_csv, columns_table, study_rows
 
@@ -55,13 +56,11 @@ def test_rows_by_hand():
 
 def test_intervals_are_those_of_an_evaluation():
     rows = [lesion(f"L{number}", f"P{number // 3}", 0.5 + 0.03 * number) for number in range(12)]
-    row = study_rows(
-        [ArmResult("a", "", [rows], [curve(1, 1)], OTHER.cost, {})], "a", samples=500, confidence=0.9, seed=4
-    )[0]
+    row = study_rows([ArmResult("a", "", [rows], [curve(1, 1)], OTHER.cost, {})], "a")[0]
     for name in ("dice", "jaccard"):
         values, patients = np.array([lesion[name] for lesion in rows]), [lesion["patient_id"] for lesion in rows]
-        assert [row[f"{name}_low"], row[f"{name}_high"]] == clustered_interval(values, patients, 500, 0.9, 4)
-    assert row["confidence"] == 0.9
+        assert [row[f"{name}_low"], row[f"{name}_high"]] == clustered_interval(values, patients, 2000, 0.95, 0)
+    assert row["confidence"] == 0.95
 
 
 def test_each_test_has_its_own_reference_and_all_comparisons_are_corrected_together():
@@ -199,6 +198,14 @@ def test_csv_holds_every_number_in_full(tmp_path: Path):
 
 def test_page_does_not_change_from_run_to_run():
     assert len({markdown(study_rows([REFERENCE, OTHER], "UNet++"), ABOUT) for _ in range(2)}) == 1
+
+
+def test_a_metric_of_the_vocabulary_is_a_column_by_itself():
+    page = markdown(study_rows([REFERENCE, OTHER], "UNet++"), ABOUT)
+    shown = [cell for number in range(2) for cell in table_of(page, number)[0]]
+    for name, metric in METRICS.items():
+        heading = baseline_label(name) if metric.baseline else metric.heading
+        assert (heading in shown) == (name in COLUMNS) == (metric.studied or metric.baseline)
 
 
 def test_every_column_is_explained():
