@@ -31,17 +31,17 @@ TILE = 220
 def demo(
     output_dir: str = "demo", patients: int = 120, unseen_patients: int = 16, epochs: int = 11, seed: int = 0
 ) -> None:
-    """Each step by the command that a user would run: two raw trees, preparation, training, evaluation, inference.
+    """Run each step by the command that a user would give, from two raw trees to a report.
 
     One tree has the form of CBIS-DDSM, with what its download gets wrong: the network is trained on it and tested on
     patients kept apart. The other has the form of INbreast and is never trained on.
 
     Args:
-        output_dir: holds everything that the demo makes. A repetition keeps the mammograms and trains anew.
-        patients: of the CBIS-DDSM-like set; each gives two mammograms.
-        unseen_patients: of the INbreast-like set.
-        epochs: of the training.
-        seed: of the mammograms and of the training.
+        output_dir: Folder that holds everything that the demo makes. A repetition keeps the mammograms and trains anew.
+        patients: Patients of the CBIS-DDSM-like set; each gives two mammograms.
+        unseen_patients: Patients of the INbreast-like set.
+        epochs: Epochs of the training.
+        seed: Seed of the mammograms and of the training.
     """
     folder = Path(output_dir).resolve()
     raw, dataset = folder / "raw_cbis_ddsm", folder / "cbis_ddsm"
@@ -49,7 +49,6 @@ def demo(
     runs = folder / "runs"
     run = runs / time.strftime("demo_%Y%m%d_%H%M%S")
     tested, tested_unseen = run / "evaluation" / f"cbis_ddsm_mass_{SPLIT}", run / "evaluation" / "inbreast_mass_test"
-
     page = folder / "report.html"
 
     draw = ["scripts", "phantoms", "--image_size", IMAGE_SIZE, "--layout"]
@@ -100,7 +99,7 @@ def draw_cases(rows: Sequence[dict[str, Any]], predictions: Path, datalist: Data
 
 
 def compare_with_baselines(rows: Sequence[dict[str, Any]], datalist: Datalist) -> str:
-    """Mean Dice of network and baselines as text, over all lesions and for each shape and for spiculated margins."""
+    """Format mean Dice of network and baselines, over all lesions, for each shape and for spiculated margins."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         entry = datalist.entries[row["lesion_id"]]

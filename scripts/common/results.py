@@ -1,4 +1,4 @@
-"""What runs and studies leave in their folders, for the verbs that read it."""
+"""Files that runs and studies leave in their folders, and how to read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the studies of images share: how cases are chosen and read, texts of their tables, and their figures."""
+"""Parts of the studies of images: choice of cases, grey levels, texts of tables, and figures."""
 
 from __future__ import annotations
 
