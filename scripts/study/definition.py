@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, cast
 
 from annotated_types import MinLen
-from pydantic import ConfigDict
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from custom.errors import InputError
-from custom.files import read_json
 from scripts.common.bundle import CONFIGS
 from scripts.common.formatting import slug
 
@@ -95,7 +94,14 @@ def read_study(name: str) -> Study:
     if not file.is_file():
         known = ", ".join(sorted(["contrast", "denoising", *(other.stem for other in STUDIES.glob("*.json"))]))
         raise InputError(f"{name}: no such study; expected a JSON file of arms, or one of {known}")
-    study = Study(name=file.stem, **read_json(file, f"see {STUDIES}", _Content))
+    try:
+        # Unlike `read_json`, this refuses lone surrogates, which the table could not be written with in the end.
+        content = TypeAdapter(_Content).validate_json(file.read_bytes())
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"])) or "the file"
+        raise InputError(f"{file}: {where}: {fault['msg'][0].lower()}{fault['msg'][1:]}; see {STUDIES}") from error
+    study = Study(name=file.stem, **cast(dict[str, Any], content))
     try:
         _check(study)
     except InputError as error:

@@ -104,7 +104,7 @@ def test_an_arm_may_have_tests_of_its_own(tmp_path: Path):
     [
         ({"reference": "c"}, "found 'c' as reference or under paper, expected one of the arms a, b"),
         ({"arms": None}, "arms: field required"),
-        ({"arms": {"a": 3}}, r"arms.a: input should be a valid dictionary"),
+        ({"arms": {"a": 3}}, r"arms.a: input should be an object"),
         ({"arm": {}}, "arm: extra inputs are not permitted"),
         ({"paper": {"c": {"dice": "92"}}}, "found 'c' as reference or under paper, expected one of the arms a, b"),
         (
@@ -135,7 +135,7 @@ def test_a_faulty_file_is_told_in_one_line(tmp_path: Path, changes: dict, expect
 
 def test_no_json_and_no_file(tmp_path: Path):
     (tmp_path / "own.json").write_text("{")
-    with pytest.raises(InputError, match=r"own.json: not a readable JSON file"):
+    with pytest.raises(InputError, match=r"own.json: the file: invalid JSON"):
         read_study(str(tmp_path / "own.json"))
     with pytest.raises(InputError, match=r"nothing: no such study; .* one of artifacts, batch_size, contrast, deep_"):
         read_study("nothing")
