@@ -35,6 +35,7 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy custom scripts
+	$(BIN)/lint-imports --no-logo
 
 # Ratios, measured in turn; takes about half an hour, and wants a machine that does nothing else.
 bench: $(VENV)/.dev-installed
@@ -43,7 +44,7 @@ bench: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.benchmarks.table build/benchmarks.json bundle/docs/benchmarks.md
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

@@ -1,4 +1,4 @@
-"""The verbs: `python -m scripts <verb> --help` tells what each takes."""
+"""The verbs: `python -m scripts <verb> --help` lists what each takes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _help(found: dict[str, Any] | Callable[..., None], command: str) -> str:
-    """Fire's help, without the quotation marks around `command` and the short flags, which no verb takes."""
+    """Return Fire's help without the quotation marks around `command` and the short flags, which no verb takes."""
     text = HelpText(found, FireTrace(found, command)).replace(shlex.quote(command), command)
     return re.sub(r"-\w, (?=--)", "", text)
 

@@ -9,32 +9,39 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
 from custom.data import Datalist
 from custom.errors import InputError
+from custom.files import write_whole
 from custom.handlers import read_lesions
-from scripts.common.case_pictures import picture_cases, write_picture
+from scripts.common.cases import draw_case, read_case, spanning
+from scripts.common.drawing import BLUE, ORANGE, drawn_as
 
 ROOT = Path(__file__).parents[1]
 BUNDLE = ROOT / "bundle"
 SPLIT = "patient"
 # Half the usual resolution is enough to show how it works, and a quarter of the work.
 IMAGE_SIZE = "[400,650]"
+# Pixels of a case in the picture.
+TILE = 220
 
 
 def demo(
     output_dir: str = "demo", patients: int = 120, unseen_patients: int = 16, epochs: int = 11, seed: int = 0
 ) -> None:
-    """Each step by the command that a user would run: two raw trees, preparation, training, evaluation, inference.
+    """Run each step by the command that a user would give, from two raw trees to a report.
 
     One tree has the form of CBIS-DDSM, with what its download gets wrong: the network is trained on it and tested on
     patients kept apart. The other has the form of INbreast and is never trained on.
 
     Args:
-        output_dir: holds everything that the demo makes. A repetition keeps the mammograms and trains anew.
-        patients: of the CBIS-DDSM-like set; each gives two mammograms.
-        unseen_patients: of the INbreast-like set.
-        epochs: of the training.
-        seed: of the mammograms and of the training.
+        output_dir: Folder that holds everything that the demo makes. A repetition keeps the mammograms and trains anew.
+        patients: Patients of the CBIS-DDSM-like set; each gives two mammograms.
+        unseen_patients: Patients of the INbreast-like set.
+        epochs: Epochs of the training.
+        seed: Seed of the mammograms and of the training.
     """
     folder = Path(output_dir).resolve()
     raw, dataset = folder / "raw_cbis_ddsm", folder / "cbis_ddsm"
@@ -42,7 +49,6 @@ def demo(
     runs = folder / "runs"
     run = runs / time.strftime("demo_%Y%m%d_%H%M%S")
     tested, tested_unseen = run / "evaluation" / f"cbis_ddsm_mass_{SPLIT}", run / "evaluation" / "inbreast_mass_test"
-
     page = folder / "report.html"
 
     draw = ["scripts", "phantoms", "--image_size", IMAGE_SIZE, "--layout"]
@@ -67,18 +73,33 @@ def demo(
         ]
     )
     picture = folder / "cases.png"
-    write_picture(picture, picture_cases(tested, dataset, SPLIT))
+    datalist, rows = Datalist(dataset, SPLIT), read_lesions(tested / "lesions.csv")
+    write_whole(picture, drawn_as(draw_cases(rows, tested / "predictions", datalist), "png", dpi=240))
 
-    print(compare_with_baselines(tested / "lesions.csv", Datalist(dataset, SPLIT)))
+    print(compare_with_baselines(rows, datalist))
     print(_line("unseen set", read_lesions(tested_unseen / "lesions.csv")))
     print(f"\nData sets    {dataset}\n             {unseen}\nRun          {run}")
     print(f"Evaluations  {tested}\n             {tested_unseen}\nMasks        {run / 'inference' / tested.name}")
     print(f"Picture      {picture}\nReport       {page}\nCurves       tensorboard --logdir {runs}")
 
 
-def compare_with_baselines(table: Path, datalist: Datalist) -> str:
-    """Mean Dice of network and baselines as text, over all lesions and for each shape and for spiculated margins."""
-    rows = read_lesions(table)
+def draw_cases(rows: Sequence[dict[str, Any]], predictions: Path, datalist: Datalist) -> Figure:
+    """Draw twelve lesions, or all where there are fewer, at equal steps from the worst Dice to the best."""
+    figure = Figure(figsize=(6, 2.5), layout="constrained")
+    tiles = figure.subplots(2, 6).ravel()
+    for tile in tiles:
+        tile.axis("off")
+    for tile, row in zip(tiles, spanning(rows, len(tiles)), strict=False):
+        case = read_case(datalist.entries[row["lesion_id"]], row, [predictions / f"{row['lesion_id']}.png"])
+        tile.imshow(draw_case(case, TILE))
+        tile.set_title(f"Dice {row['dice']:.2f}  ellipse {row['dice_ellipse']:.2f}", fontsize=5, y=-0.18)
+    lines = [Line2D([], [], color=colour) for colour in (BLUE, ORANGE)]
+    figure.legend(lines, ["truth", "prediction"], loc="outside lower left", ncols=2, fontsize=5, frameon=False)
+    return figure
+
+
+def compare_with_baselines(rows: Sequence[dict[str, Any]], datalist: Datalist) -> str:
+    """Format mean Dice of network and baselines, over all lesions, for each shape and for spiculated margins."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         entry = datalist.entries[row["lesion_id"]]

@@ -10,7 +10,7 @@ from typing import Any
 
 from custom.errors import InputError, UnwritableError, message, reason
 from custom.files import check_writable, held, write_csv
-from scripts.common.parallel import spread
+from scripts.common.parallel import parallel_map
 from scripts.common.prediction.boxes import Request, read_requests
 from scripts.common.prediction.engine import Engine
 from scripts.common.prediction.images import Images
@@ -88,7 +88,7 @@ def predict(
 def _predict_all(order: Order, jobs: Sequence[Job], scheduler: str | None) -> list[list[Row] | Exception]:
     work = partial(predict_job, order)
     if len(jobs) > 1 or (jobs and scheduler):
-        return spread(work, jobs, scheduler, "Predicting", "image", keep_errors=True)
+        return parallel_map(work, jobs, scheduler, "Predicting", "image", keep_errors=True)
     try:
         return [work(job) for job in jobs]
     except Exception as error:

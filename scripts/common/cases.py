@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from custom.findings.overlay import draw_outlines, scaled
 from custom.metrics.vocabulary import BOX
 from custom.readers import read_mask, read_pixels
 from custom.transforms import CropLesion
 
-# What is shown on every side of the lesion, as a part of its box's longer side.
+# Surroundings shown on every side of the lesion, as a share of its box's longer side.
 CONTEXT = 0.6
 
 Row = Mapping[str, Any]
@@ -21,12 +22,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """Pixels of one crop, all `(X, Y)`.
+    """Pixels of one square crop, all `(X, Y)`.
 
     Attributes:
-        image: of the mammogram.
-        truth: bool, the lesion.
-        predictions: bool; None where a file is not there.
+        image: Pixels of the mammogram.
+        truth: Mask of the lesion, bool.
+        predictions: Predicted masks, bool; None where a file is gone.
     """
 
     image: np.ndarray
@@ -35,21 +36,21 @@ class Case:
 
 
 def read_case(entry: Row, row: Row, predictions: Sequence[Path]) -> Case:
-    """The pixels around a lesion.
+    """Read the pixels around a lesion.
 
     Args:
-        entry: of the datalist, with absolute paths.
-        row: of `lesions.csv`, for the box.
-        predictions: masks of the full frame.
+        entry: Entry of the datalist, with absolute paths.
+        row: Row of `lesions.csv`, for the box.
+        predictions: Files of masks of the full frame.
 
     Raises:
-        InputError: image or mask cannot be read.
+        InputError: The image or a mask cannot be read.
     """
     return cut_case(read_pixels(entry["image"]), entry, row, predictions)
 
 
 def cut_case(frame: np.ndarray, entry: Row, row: Row, predictions: Sequence[Path]) -> Case:
-    """`read_case` for a mammogram `(X, Y)` that has been read already."""
+    """Do as `read_case` with a mammogram `(X, Y)` that has been read already."""
     cut = CropLesion(margin=CONTEXT)
     box = [row[edge] for edge in BOX]
 
@@ -63,13 +64,32 @@ def cut_case(frame: np.ndarray, entry: Row, row: Row, predictions: Sequence[Path
     )
 
 
+def draw_case(case: Case, side: int) -> np.ndarray:
+    """Draw the crop with its true and its first predicted outline, as far as there is one.
+
+    Args:
+        case: Case with one prediction.
+        side: Side of the picture in pixels.
+
+    Returns:
+        RGB `(side, side, 3)`, 8 bit.
+    """
+
+    def fit(pixels: np.ndarray) -> np.ndarray:
+        return scaled(pixels, (side, side))
+
+    prediction = case.predictions[0]
+    outline = None if prediction is None else fit(prediction) > 0.5
+    return draw_outlines(fit(case.image), fit(case.truth) > 0.5, outline)
+
+
 def by_dice(rows: Sequence[Row]) -> list[Row]:
-    """From the lowest Dice to the highest."""
+    """Sort rows of `lesions.csv` from the lowest Dice to the highest."""
     return sorted(rows, key=lambda row: (row["dice"], row["lesion_id"]))
 
 
 def spanning(rows: Sequence[Row], number: int) -> list[Row]:
-    """As many rows, at equal steps from the lowest Dice to the highest; all where there are fewer."""
+    """Return `number` rows at equal steps from the lowest Dice to the highest; all where there are fewer."""
     ranked = by_dice(rows)
     places = np.linspace(0, len(ranked) - 1, min(number, len(ranked))).round().astype(int)
     return [ranked[place] for place in places]

@@ -13,10 +13,10 @@ from custom.errors import InputError, expectation
 
 
 def checked(function: Callable[..., None]) -> Callable[..., None]:
-    """`function` as a verb: refuses flags that it does not have, lacks or cannot use before it does anything.
+    """Return `function` as a verb that refuses unknown, missing and unusable flags before it does anything.
 
-    Fire sees a function that takes whatever stands on the command line. If it saw the flags of `function`, it would
-    tell of a missing one by a page of usage, and of an unknown one only after running it.
+    Fire is shown a function that takes every flag. If it saw the flags of `function`, it would answer a missing one
+    with a page of usage, and refuse an unknown one only after running it.
     """
     parameters = inspect.signature(function).parameters
     names = [one.name for one in parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
@@ -51,5 +51,5 @@ def checked(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def nearest(name: str, known: Collection[str]) -> list[str]:
-    """What of `known` a misspelt `name` may mean: the one that is like it, or all."""
+    """Return the one of `known` that a misspelt `name` is like, or all."""
     return difflib.get_close_matches(name, known, n=1) or list(known)

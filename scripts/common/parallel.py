@@ -14,11 +14,11 @@ from tqdm import tqdm
 from custom.errors import InputError
 
 _ENVIRON = "distributed.nanny.pre-spawn-environ"
-# Of Dask's pages, which it always serves: nobody else's business, and at a free port.
+# Where Dask serves its pages, which it always does: on this machine alone, at a free port.
 _PAGES = "127.0.0.1:0"
 
 
-def spread(
+def parallel_map(
     function: Callable[[Any], Any],
     items: Sequence[Any],
     scheduler: str | None,
@@ -27,21 +27,21 @@ def spread(
     processes: bool = True,
     keep_errors: bool = False,
 ) -> list[Any]:
-    """`function` of every item, with a progress bar; the results are in the order of the items.
+    """Return `function` of every item, in the order of the items, and show a progress bar meanwhile.
 
     Args:
-        function: takes one item; importable by a worker. What it raises is raised when the other items are done.
-        items: small and picklable: names of files, not their pixels.
-        scheduler: address of a Dask scheduler; None for this machine.
-        description: of the progress bar.
-        unit: of the progress bar.
-        processes: without a scheduler, work in a process on each core. False where `function` waits for a program of
-            its own: one item after the other, with the environment as it is, in which Dask would set threads and
-            memory for the processes that it starts.
-        keep_errors: what `function` raises, or the end of its process, stands in the place of the result instead.
+        function: Function of one item that a worker can import. What it raises is raised when the other items are done.
+        items: Small, picklable pieces of work: names of files, not their pixels.
+        scheduler: Address of a Dask scheduler; None for this machine.
+        description: Description of the progress bar.
+        unit: Unit of the progress bar.
+        processes: Work in a process on each core where there is no scheduler. False where `function` waits for a
+            program of its own: one item after the other, with the environment as it is, in which Dask would set
+            threads and memory for the processes that it starts.
+        keep_errors: Return what `function` raises, or the end of its process, in the place of the result.
 
     Raises:
-        InputError: no scheduler answers at the address.
+        InputError: No scheduler answers at the address.
     """
     cluster = None if scheduler else _local_cluster(processes)
     try:
@@ -51,7 +51,7 @@ def spread(
             for _ in tqdm(done, total=len(futures), desc=description, unit=unit, disable=None):
                 pass
             if keep_errors:
-                return list(map(_outcome, futures))
+                return list(map(_result_or_error, futures))
             return client.gather(futures)
     except RuntimeError as error:
         if isinstance(error.__cause__, ModuleNotFoundError):
@@ -65,7 +65,7 @@ def spread(
             cluster.close()
 
 
-def _outcome(future: Future) -> Any:
+def _result_or_error(future: Future) -> Any:
     try:
         return future.result()
     except Exception as error:

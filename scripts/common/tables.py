@@ -14,10 +14,10 @@ Row = dict[str, str]
 
 
 def read_content(table: Path) -> bytes:
-    """The bytes of a table.
+    """Read the bytes of a table.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: It cannot be read.
     """
     try:
         return read_bytes(table)
@@ -26,15 +26,15 @@ def read_content(table: Path) -> bytes:
 
 
 def read_table(content: bytes, table: Path, required: Sequence[str]) -> list[Row]:
-    """The rows of a table, every cell and heading stripped.
+    """Return the rows of a table, every cell and heading stripped.
 
     Args:
-        content: of the CSV file, UTF-8 with or without byte order mark.
-        table: its name, for messages.
-        required: columns that must be there.
+        content: Content of the CSV file, UTF-8 with or without byte order mark.
+        table: Name of the file, for messages.
+        required: Columns that must be there.
 
     Raises:
-        InputError: the table lacks a required column or is no UTF-8 text.
+        InputError: The table lacks a required column or is no UTF-8 text.
     """
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), skipinitialspace=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from custom.errors import InputError
 from custom.files import held, write_if_changed
-from scripts.common.parallel import spread
+from scripts.common.parallel import parallel_map
 from scripts.prepare import account
 from scripts.prepare.cbis_ddsm_index import Index, index_source
 from scripts.prepare.cbis_ddsm_pairing import Outcome, Task, image_suffix, prepare_mammogram
@@ -49,7 +49,7 @@ def prepare_cbis_ddsm(
     stated = stated_source(folder, SOURCE)
     with held(target):
         check_place(target, stated)
-        done = spread(prepare_mammogram, tasks, scheduler, "Preparing mammograms", "mammogram")
+        done = parallel_map(prepare_mammogram, tasks, scheduler, "Preparing mammograms", "mammogram")
         outcomes = {outcome.lesion_id: outcome for results in done for outcome in results}
 
         audit = [_audit_row(lesion, outcomes[lesion.key.name]) for lesion in official.lesions]

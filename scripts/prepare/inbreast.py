@@ -14,7 +14,7 @@ import numpy as np
 
 from custom.errors import InputError
 from custom.files import held
-from scripts.common.parallel import spread
+from scripts.common.parallel import parallel_map
 from scripts.common.tables import read_content
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.account import count_splits, count_statuses, list_reasons
@@ -103,7 +103,7 @@ def prepare_inbreast(
     )
     with held(target):
         check_place(target, stated)
-        outcomes = spread(prepare_case, cases, scheduler, "Preparing mammograms", "mammogram")
+        outcomes = parallel_map(prepare_case, cases, scheduler, "Preparing mammograms", "mammogram")
         audit = [row for outcome in outcomes for row in outcome.audit]
         if not audit:
             raise InputError(

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure as Drawing
 
 from custom.metrics.summary import clustered_ratio_interval
 from scripts.common.cases import Row
+from scripts.common.drawing import BLUE, COLOURS, GREY, MARKERS
 from scripts.common.formatting import count_lesions, share
-from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import WIDTH, finish, new_axes
 from scripts.report.run_card import evaluating_command

@@ -16,9 +16,8 @@ from custom.transforms import lesion_window
 from scripts.common.bundle import RELEASED
 from scripts.common.cases import CONTEXT, Case, Row, by_dice, read_case
 from scripts.common.documents import check_place, put
-from scripts.common.drawing import drawn_as
+from scripts.common.drawing import GREY, drawn_as
 from scripts.common.formatting import share, text_table
-from scripts.common.palette import GREY
 from scripts.report.figures import COLOURS, DPI, WIDTH, figure_style, new_tiles, show_box, show_outlined
 from scripts.report.lesions import box_of, diameter, known_attributes
 from scripts.report.metrics import mean_with_interval

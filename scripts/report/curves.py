@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from scripts.common.drawing import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.common.formatting import share
-from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import HEIGHT, finish, new_axes
 from scripts.report.sources import Run, StudyResults

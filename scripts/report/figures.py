@@ -16,9 +16,8 @@ from matplotlib.patches import Rectangle
 from scipy.stats import gaussian_kde
 
 from scripts.common.cases import Row
-from scripts.common.drawing import show_detail
+from scripts.common.drawing import BLUE, GREY, ORANGE, SKY, show_detail
 from scripts.common.formatting import share
-from scripts.common.palette import BLUE, GREY, ORANGE, SKY
 from scripts.report.blocks import Figure
 
 # Twice what a common screen shows, for fine screens and for print.

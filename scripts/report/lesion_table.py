@@ -13,10 +13,9 @@ from PIL import Image
 from custom.data import FILE_KEYS
 from custom.metrics.vocabulary import ATTRIBUTES, METRICS, measured_metrics
 from custom.readers import read_pixels
-from scripts.common.case_pictures import draw_case
-from scripts.common.cases import Row, by_dice, cut_case
+from scripts.common.cases import Row, by_dice, cut_case, draw_case
 from scripts.common.formatting import count, slug
-from scripts.common.parallel import spread
+from scripts.common.parallel import parallel_map
 from scripts.report.blocks import Block, PicturedRow, SortableTable, Text
 from scripts.report.figures import COLOURS
 from scripts.report.lesions import DIAMETER, diameter, is_known
@@ -118,7 +117,7 @@ def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
     if _pixels(mammograms) < WORTH_SPREADING:
         drawn = [_draw(lesions) for lesions in mammograms]
     else:
-        drawn = spread(_draw, mammograms, None, f"Thumbnails of {evaluation.name}", "mammogram")
+        drawn = parallel_map(_draw, mammograms, None, f"Thumbnails of {evaluation.name}", "mammogram")
     return {lesion: jpeg for of_mammogram in drawn for lesion, jpeg in of_mammogram.items()}
 
 

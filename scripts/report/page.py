@@ -18,7 +18,7 @@ from PIL import Image
 
 from custom.errors import InputError
 from scripts.common.drawing import drawn_as
-from scripts.common.study_folder import CASES, FIGURE
+from scripts.common.results import CASES, FIGURE
 from scripts.report.blocks import (
     Block,
     Command,

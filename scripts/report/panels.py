@@ -12,8 +12,8 @@ from custom.metrics.vocabulary import ATTRIBUTES, METRICS
 from custom.readers import read_mask, read_pixels
 from custom.transforms import lesion_window
 from scripts.common.cases import CONTEXT, Case, Row, by_dice, read_case, spanning
+from scripts.common.drawing import SKY
 from scripts.common.formatting import count, share, slug
-from scripts.common.palette import SKY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.figures import COLOURS, WIDTH, new_tiles, show_box, show_outlined, shrunk
 from scripts.report.lesions import box_of, is_known, known_attributes

@@ -18,9 +18,8 @@ from custom.handlers import read_lesions
 from custom.metrics.vocabulary import ATTRIBUTES, BOX, COUNTS, GROUPS, METRICS, measured_metrics
 from custom.runs.folder import MODEL
 from scripts.common.cases import Row
-from scripts.common.curves import read_curves
 from scripts.common.formatting import slug
-from scripts.common.study_folder import RECORD, read_record
+from scripts.common.results import RECORD, read_curves, read_record
 from scripts.report.sources import Evaluation, Run, StudyResults
 
 _REMEDY = "repeat what wrote it"

@@ -25,9 +25,8 @@ from custom.transforms import (
     lesion_window,
 )
 from scripts.common.cases import CONTEXT, Row, by_dice
-from scripts.common.drawing import show_detail
+from scripts.common.drawing import BLUE, ORANGE, show_detail
 from scripts.common.formatting import share
-from scripts.common.palette import BLUE, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import WIDTH, new_tiles, show_box, shrunk
 from scripts.report.lesions import box_of

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from custom.metrics.summary import describe
 from custom.metrics.vocabulary import ATTRIBUTES, GROUPS
 from scripts.common.cases import Row
+from scripts.common.drawing import BLUE, GREY, LIGHT_GREY
 from scripts.common.formatting import count, share
-from scripts.common.palette import BLUE, GREY, LIGHT_GREY
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.figures import DICE, MANY_POINTS, dice_violins, finish, new_axes
 from scripts.report.lesions import DIAMETER, diameter, is_known, named_value, shown_value

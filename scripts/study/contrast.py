@@ -1,9 +1,8 @@
-"""`study contrast`: how far CLAHE and plain histogram equalisation make a lesion stand out from what surrounds it."""
+"""`study contrast`: how far CLAHE and plain histogram equalisation make a lesion stand out from its surroundings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,24 +15,22 @@ from custom.errors import InputError
 from custom.readers import read_mask, read_pixels
 from custom.transforms import CLAHE, CropLesion, mask_box
 from custom.transforms.artifacts import breast_mask, brighter_than_background, largest_object
-from scripts.common.drawing import show_detail
+from scripts.common.drawing import BLUE, ORANGE, show_detail
 from scripts.common.formatting import text_table
-from scripts.common.palette import BLUE, ORANGE
 from scripts.common.phantom.measure import lesion_ring
-from scripts.study.case_figure import draw_dots
-from scripts.study.cases import (
+from scripts.study.images import (
     NUMBER,
+    Images,
+    Measured,
+    Row,
     choose_cases,
+    draw_dots,
     mean_and_range,
-    origin,
+    new_details,
     scaled,
     span,
     to_8_bit,
 )
-from scripts.study.output import write_study
-
-Row = dict[str, Any]
-Images = dict[str, np.ndarray]
 
 CLIP_LIMIT = 2.0
 TILES = (8, 8)
@@ -51,35 +48,16 @@ PUBLISHED = {EQUALISATION: (0.70, 0.99), "CLAHE": (0.83, 1.21)}
 CONTEXT = 0.4
 
 
-def study_contrast(
-    dataset_dir: str,
-    split: str = "patient",
-    part: str = "training",
-    cases: list[str] | None = None,
-    seed: int = 0,
-    output_dir: str = "studies",
-    document: str | None = None,
-) -> None:
-    """Contrast-to-noise ratio of lesions before and after histogram equalisation and CLAHE of the whole mammogram.
+def measure_contrast(datalist: Datalist, part: str, cases: Sequence[str] | None, seed: int) -> Measured:
+    """Measure contrast-to-noise ratios of lesions before and after equalisation of the whole mammogram.
 
-    Writes table.csv, table.md and figure.png into the folder contrast of the output folder. Neither follows a Wiener
-    filter here, so that nothing but the equalisation is compared. Histogram equalisation is OpenCV's, which takes 8 bit
-    only; CLAHE is the one of the training.
-
-    Args:
-        dataset_dir: a prepared data set.
-        split: its datalist.
-        part: training, validation or test.
-        cases: lesion ids, "[id,id]"; default: five lesions drawn by the seed.
-        seed: of the draw.
-        output_dir: holds the folder of the study.
-        document: a Markdown file that takes table and figure as well.
+    Neither follows a Wiener filter here, so that only the equalisation is compared. Histogram equalisation is OpenCV's,
+    which takes 8 bit only; CLAHE is the one of the training. See `choose_cases` for the arguments.
 
     Raises:
-        InputError: a case, a part or a data set that is not there, a lesion without a mask or without tissue around
-            it, or a file that cannot be read or written.
+        InputError: A case or a part that is not there, a lesion without a mask or without tissue around it, or a file
+            that cannot be read.
     """
-    datalist = Datalist(dataset_dir, split)
     items = lesion_items(choose_cases(datalist, part, cases, seed))
     rows: list[Row] = []
     details: dict[str, Images] = {}
@@ -91,45 +69,39 @@ def study_contrast(
             {"case": name, "method": method, "cnr": contrast_to_noise(image, lesion, ring)}
             for method, image in images.items()
         ]
-        details[name] = _details(images, lesion, ring)
-    about = origin(datalist, part, list(details), cases is None, seed)
-    write_study(
-        Path(output_dir) / "contrast", rows, _page(rows, about), _draw(rows), _draw_details(rows, details), document
-    )
+        details[name] = _cut({**images, LESION: lesion, RING: ring})
+    values = {method: [row["cnr"] for row in rows if row["method"] == method] for method in METHODS}
+    parameters = [
+        [EQUALISATION, "OpenCV's, of the whole mammogram, 8 bit"],
+        ["CLAHE", f"clip limit {CLIP_LIMIT:g}, {TILES[0]} x {TILES[1]} tiles"],
+    ]
+    blocks = _blocks(list(details), values)
+    return Measured(rows, list(details), blocks, parameters, _draw(values), _draw_details(details, values))
 
 
 def contrast_to_noise(image: np.ndarray, lesion: np.ndarray, ring: np.ndarray) -> float:
-    """Mean of the lesion minus mean of the ring, over the standard deviation of the ring.
+    """Return the mean of the lesion minus the mean of the ring, over the standard deviation of the ring.
 
-    Signed: a lesion that is darker than its surroundings has a negative ratio.
-
-    Args:
-        image: `(X, Y)`.
-        lesion: bool, likewise.
-        ring: bool, likewise.
+    All arrays are `(X, Y)`, the masks bool. The ratio is negative if the lesion is darker than its surroundings.
     """
     around = image[ring].astype(np.float64)
     return float((image[lesion].mean(dtype=np.float64) - around.mean()) / around.std())
 
 
 def tissue_ring(frame: np.ndarray, lesion: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Where the surroundings of a lesion are measured: `lesion_ring` without other lesions and outside air.
+    """Return the `lesion_ring` of a lesion without other lesions and without the air outside the breast.
 
     A lesion near the skin has film-black air in its ring. It would add to contrast and noise alike and say nothing of
     how the lesion stands out from tissue. The breast is found on the untreated mammogram as for the removal of
-    artefacts, but without the margin that is kept there; dark tissue inside it counts as tissue.
-
-    Args:
-        frame: the untreated mammogram, `(X, Y)`.
-        lesion: bool, likewise.
-        others: bool, the other lesions of the mammogram.
+    artefacts, but without the margin that is kept there; dark tissue inside it counts as tissue. All arrays are
+    `(X, Y)`, the masks bool.
     """
     within_skin = largest_object(brighter_than_background(frame)) > 0
     return lesion_ring(lesion) & ~others & breast_mask(frame) & within_skin
 
 
 def _read(item: dict[str, Any], masks: set[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The frame, the lesion and its ring, all `(X, Y)`."""
+    """Read the frame, the lesion and its ring, all `(X, Y)`."""
     frame = scaled(read_pixels(item["image"]))
     lesion = _read_mask_of(item["label"], frame)
     others = np.zeros_like(lesion)
@@ -150,12 +122,15 @@ def _read_mask_of(file: str, frame: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _values(rows: Sequence[Row]) -> dict[str, list[float]]:
-    return {method: [row["cnr"] for row in rows if row["method"] == method] for method in METHODS}
+def _cut(images: Images) -> Images:
+    """Cut every image and both masks out around the lesion."""
+    box = mask_box(images[LESION][None])
+    assert box is not None
+    cut = CropLesion(margin=CONTEXT)
+    return {name: np.asarray(cut(image[None].astype(np.float32), box))[0] for name, image in images.items()}
 
 
-def _page(rows: Sequence[Row], about: Sequence[Sequence[str]]) -> str:
-    values = _values(rows)
+def _blocks(cases: Sequence[str], values: dict[str, list[float]]) -> list[str]:
     lines = [
         [
             method,
@@ -166,11 +141,10 @@ def _page(rows: Sequence[Row], about: Sequence[Sequence[str]]) -> str:
         for method, column in values.items()
     ]
     by_case = [
-        [case, *(f"{column[place]:.2f}" for column in values.values())]
-        for place, case in enumerate(dict.fromkeys(row["case"] for row in rows))
+        [case, *(f"{value:.2f}" for value in of_case)] for case, *of_case in zip(cases, *values.values(), strict=True)
     ]
     above = sum(clahe > plain for clahe, plain in zip(values["CLAHE"], values[EQUALISATION], strict=True))
-    blocks = [
+    return [
         "# Contrast",
         "![Contrast-to-noise ratios](figure.png)",
         "![Lesions before and after](cases.png)",
@@ -181,48 +155,24 @@ def _page(rows: Sequence[Row], about: Sequence[Sequence[str]]) -> str:
         text_table(("method", "CNR", "change", "CNR, paper"), lines),
         f"CLAHE is above histogram equalisation in {above} of {len(by_case)} lesions.",
         text_table(("lesion", *METHODS), by_case),
-        "## Where it comes from",
-        text_table(("", ""), [*about, *_parameters()]),
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _parameters() -> list[list[str]]:
-    return [
-        [EQUALISATION, "OpenCV's, of the whole mammogram, 8 bit"],
-        ["CLAHE", f"clip limit {CLIP_LIMIT:g}, {TILES[0]} x {TILES[1]} tiles"],
     ]
 
 
-def _details(images: Images, lesion: np.ndarray, ring: np.ndarray) -> Images:
-    """Every image and both masks, cut out around the lesion, `(X, Y)`."""
-    box = mask_box(lesion[None])
-    assert box is not None
-    cut = CropLesion(margin=CONTEXT)
-    whole = {**images, LESION: lesion, RING: ring}
-    return {name: np.asarray(cut(image[None].astype(np.float32), box))[0] for name, image in whole.items()}
-
-
-def _draw(rows: Sequence[Row]) -> Figure:
+def _draw(values: dict[str, list[float]]) -> Figure:
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
-    draw_dots(axes, _values(rows), PUBLISHED, "CNR")
+    draw_dots(axes, values, PUBLISHED, "CNR")
     axes.set_title("Lesion against the ring around it", fontsize=10)
     return figure
 
 
-def _draw_details(rows: Sequence[Row], details: dict[str, Images]) -> Figure:
-    shown = list(details.items())[:NUMBER]
-    values = _values(rows)
-    figure = Figure(figsize=(9, 2.3 * len(shown) + 0.6), layout="constrained")
-    grid = figure.subplots(len(shown), len(METHODS) + 1, squeeze=False)
-    for axis, title in zip(grid[0], ("lesion and its ring", *METHODS), strict=True):
-        axis.set_title(title, fontsize=9)
-    for place, (line, (name, images)) in enumerate(zip(grid, shown, strict=True)):
+def _draw_details(details: dict[str, Images], values: dict[str, list[float]]) -> Figure:
+    shown = dict(list(details.items())[:NUMBER])
+    figure, grid = new_details(list(shown), ("lesion and its ring", *METHODS), 2.3)
+    for place, (line, images) in enumerate(zip(grid, shown.values(), strict=True)):
         show_detail(line[0], images[NONE], (float(images[NONE].min()), float(images[NONE].max())))
         for mask, colour in ((RING, ORANGE), (LESION, BLUE)):
             line[0].contour(images[mask].T, [0.5], colors=colour, linewidths=1)
-        line[0].set_ylabel(name, fontsize=7)
-        for axis, method in zip(line[1:], METHODS, strict=True):
-            show_detail(axis, images[method], (0, 255), f"CNR {values[method][place]:.2f}")
+        for axes, method in zip(line[1:], METHODS, strict=True):
+            show_detail(axes, images[method], (0, 255), f"CNR {values[method][place]:.2f}")
     return figure

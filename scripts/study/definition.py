@@ -1,4 +1,4 @@
-"""What a study is: a JSON file of arms, one of them the reference."""
+"""Definition of a study of trainings: a JSON file of arms, one of them the reference."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from scripts.common.bundle import CONFIGS
 from scripts.common.formatting import slug
 
 STUDIES = CONFIGS / "studies"
+# What the paper prints of an arm, in its order.
+PAPER = ("dice", "precision", "recall", "jaccard", "train_loss", "train_dice", "val_loss", "val_dice")
 
 Overrides = dict[str, Any]
 
@@ -44,15 +46,15 @@ class Study:
     """Arms that differ in what they override.
 
     Attributes:
-        name: the file's name without suffix.
-        description: one line, the heading of table and figure.
-        reference: the arm that the others are compared with.
-        arms: of each arm the ids of `train.json` that it overrides; `config_file` lists config files to merge over it,
-            `tests` the tests that it is put to, where these are not all.
-        tests: of each test the ids that its evaluation overrides; one test that is called "" where the file has none.
-        test_heading: what the tests vary, for table and figure.
-        paper: of each arm the figures of Jalalian et al. 2025 by metric, as printed: losses, and the rest in percent.
-        config_file: config files to merge over `train.json` before those of an arm.
+        name: Name of the file without its suffix.
+        description: One line, the heading of table and figure.
+        reference: Arm that the others are compared with.
+        arms: Ids of `train.json` that each arm overrides; `config_file` lists config files to merge over it, `tests`
+            the tests of the arm, where these are not all.
+        tests: Ids that the evaluation of each test overrides; one test that is called "" where the file has none.
+        test_heading: What the tests vary, for table and figure.
+        paper: Figures of Jalalian et al. 2025 for each arm by metric, as printed: losses, and the rest in percent.
+        config_file: Config files to merge over `train.json` before those of an arm.
     """
 
     name: str
@@ -65,31 +67,35 @@ class Study:
     config_file: list[str] = field(default_factory=list)
 
     def config_files(self, arm: str) -> list[str]:
-        """The config files of `arm`, absolute; its own are looked for in `bundle/configs`."""
+        """Return absolute paths of the arm's config files; they are relative to `bundle/configs`."""
         of_arm = self.arms[arm].get("config_file", ())
         return [str(CONFIGS / file) for file in ("train.json", *self.config_file, *of_arm)]
 
     def overrides(self, arm: str) -> Overrides:
-        """The ids that `arm` overrides."""
+        """Return the ids that the arm overrides."""
         return {name: value for name, value in self.arms[arm].items() if name not in ("config_file", "tests")}
 
     def tests_of(self, arm: str) -> dict[str, Overrides]:
-        """The tests of `arm`: all, or those that it lists under `tests`."""
+        """Return the tests of the arm: all, or those that it lists."""
         listed = self.arms[arm].get("tests", self.tests)
         return {test: overrides for test, overrides in self.tests.items() if test in listed}
 
 
 def read_study(name: str) -> Study:
-    """The study of this name in `bundle/configs/studies`, or in the JSON file of this path.
+    """Read a study.
+
+    Args:
+        name: Name of a file in `bundle/configs/studies` without its suffix, or path of a JSON file.
 
     Raises:
-        InputError: no such study, or a file that is not one.
+        InputError: There is no such study, or the file is none.
     """
     file = Path(name) if name.endswith(".json") else STUDIES / f"{name}.json"
     if not file.is_file():
         known = ", ".join(sorted(["contrast", "denoising", *(other.stem for other in STUDIES.glob("*.json"))]))
         raise InputError(f"{name}: no such study; expected a JSON file of arms, or one of {known}")
     try:
+        # Unlike `read_json`, this refuses lone surrogates, which the table could not be written with in the end.
         content = TypeAdapter(_Content).validate_json(file.read_bytes())
     except ValidationError as error:
         fault = error.errors()[0]
@@ -101,6 +107,15 @@ def read_study(name: str) -> Study:
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     return study
+
+
+def paper_value(text: str) -> float:
+    """Return the number of a figure such as `92.92 ± .03`.
+
+    Raises:
+        ValueError: There is none before the first space.
+    """
+    return float(text.partition(" ")[0])
 
 
 def _check(study: Study) -> None:
@@ -115,6 +130,8 @@ def _check(study: Study) -> None:
         for test in study.tests_of(arm):
             if test not in study.tests_of(study.reference):
                 raise InputError(f"arm {arm!r}: the reference {study.reference!r} is not put to test {test!r}; add it")
+        for metric, text in study.paper.get(arm, {}).items():
+            _check_figure(arm, metric, text)
     for kind, names in (("arms", study.arms), ("tests", study.tests)):
         folders = Counter(slug(name) for name in names)
         for name in names:
@@ -123,3 +140,14 @@ def _check(study: Study) -> None:
                     f"{kind}: the name {name!r} gives the folder {slug(name)!r}; expected names that differ in their "
                     "letters A to Z, digits, plus, minus and points: rename it"
                 )
+
+
+def _check_figure(arm: str, metric: str, text: str) -> None:
+    if metric not in PAPER:
+        raise InputError(f"arm {arm}: paper's figure for {metric!r}; expected one of {', '.join(PAPER)}")
+    try:
+        paper_value(text)
+    except ValueError as error:
+        raise InputError(
+            f"arm {arm}: paper's figure {text!r} for {metric}; expected a number such as '92.92 ± .03'"
+        ) from error

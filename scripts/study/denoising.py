@@ -6,36 +6,33 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from custom.data import Datalist, boxed_items
 from custom.readers import read_pixels
 from custom.transforms import WienerFilter, mask_box
-from scripts.common.drawing import show_detail
+from scripts.common.drawing import BLUE, GREEN, GREY, ORANGE, PINK, show_detail
 from scripts.common.formatting import text_table
-from scripts.common.palette import BLUE, GREEN, GREY, ORANGE, PINK
 from scripts.common.phantom.cohort import VIEWS, draw_patient, random_stream
 from scripts.common.phantom.generate import generate_phantom
-from scripts.study.case_figure import draw_dots
-from scripts.study.cases import (
+from scripts.study.images import (
     NUMBER,
+    Images,
+    Measured,
+    Row,
     choose_cases,
+    draw_dots,
     mean_and_range,
-    origin,
+    new_details,
     scaled,
     span,
     to_8_bit,
 )
-from scripts.study.output import write_study
 
-Row = dict[str, Any]
-Images = dict[str, np.ndarray]
 # By case and noise.
 Details = dict[tuple[str, str], Images]
 
@@ -65,23 +62,23 @@ DETAIL = 96
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise of a film scanner: the light that the film lets through, bright film more, comes in quanta; then read-out.
+    """Noise of a film scanner: light comes in quanta, more of it through bright film; then read-out adds its own.
 
     Attributes:
-        quanta: mean number of quanta per grey level of the 8-bit scale, Poisson.
-        sd: standard deviation of the Gaussian read-out noise, in grey levels.
+        quanta: Mean number of quanta per grey level of the 8-bit scale, Poisson.
+        sd: Standard deviation of the Gaussian read-out noise, in grey levels.
     """
 
     quanta: float
     sd: float
 
     def add(self, rng: np.random.Generator, frame: np.ndarray) -> np.ndarray:
-        """`frame` of grey levels 0 to 255 with noise, neither rounded nor clipped, float64."""
+        """Return `frame` of grey levels 0 to 255 with noise, neither rounded nor clipped, float64."""
         light = rng.poisson(frame.astype(np.float64) * self.quanta) / self.quanta
         return light + rng.normal(0, self.sd, frame.shape)
 
     def sd_at(self, grey: float) -> float:
-        """Standard deviation of both together at a grey level."""
+        """Return the standard deviation of both together at a grey level."""
         return math.sqrt(grey / self.quanta + self.sd**2)
 
 
@@ -90,35 +87,16 @@ NOISES = {"weak": Noise(50, 1), "medium": Noise(12.5, 2), "strong": Noise(3.125,
 SHOWN_NOISE = "medium"
 
 
-def study_denoising(
-    dataset_dir: str,
-    split: str = "patient",
-    part: str = "training",
-    cases: list[str] | None = None,
-    seed: int = 0,
-    output_dir: str = "studies",
-    document: str | None = None,
-) -> None:
-    """PSNR and MSE of four filters: against their input, as published, and against clean phantoms with known noise.
+def measure_denoising(datalist: Datalist, part: str, cases: Sequence[str] | None, seed: int) -> Measured:
+    """Measure PSNR and MSE of four filters against their input, as published, and against clean phantoms.
 
-    Writes table.csv, table.md and figure.png into the folder denoising of the output folder. All images are 8 bit:
-    what goes into a filter, what comes out of it and what it is held against. Non-local means of OpenCV takes nothing
+    All images are 8 bit: the input of a filter, its output and the reference. Non-local means of OpenCV takes nothing
     else, so its rounding would count against it alone if the others were measured in float. Rounding adds up to 1/12
-    to an MSE.
-
-    Args:
-        dataset_dir: a prepared data set.
-        split: its datalist.
-        part: training, validation or test.
-        cases: lesion ids, "[id,id]", whose mammograms are filtered; default: five mammograms drawn by the seed.
-        seed: of the draw, of the phantoms and of their noise.
-        output_dir: holds the folder of the study.
-        document: a Markdown file that takes table and figure as well.
+    to an MSE. See `choose_cases` for the arguments; the seed is also that of the phantoms and their noise.
 
     Raises:
-        InputError: a case, a part or a data set that is not there, or a file that cannot be read or written.
+        InputError: A case or a part that is not there, or a file that cannot be read.
     """
-    datalist = Datalist(dataset_dir, split)
     entries = choose_cases(datalist, part, cases, seed, one_per="image")
     rows: list[Row] = []
     details: Details = {}
@@ -129,30 +107,36 @@ def study_denoising(
         rows += [_row(name, method, "input", NO_NOISE, mse(image, frame)) for method, image in images.items()]
         details[name, NO_NOISE] = _cut({NO_FILTER: frame} | images, item["box"])
     names = [name for name, _ in details]
+    details = dict(list(details.items())[:NUMBER])
     for number in tqdm(range(1, NUMBER + 1), desc="phantoms", unit="phantom", disable=None):
         name, phantom_rows, detail = measure_phantom(seed, number)
         rows += phantom_rows
         if number == 1:
             details[name, SHOWN_NOISE] = detail
-    about = origin(datalist, part, names, cases is None, seed)
-    write_study(
-        Path(output_dir) / "denoising", rows, _page(rows, about), _draw(rows), _draw_details(rows, details), document
-    )
+    columns, lines = PHANTOM_SIZE
+    parameters = [
+        ["Gaussian", f"sigma {GAUSSIAN_SIGMA:g}"],
+        ["median", f"window {MEDIAN_WINDOW}"],
+        ["non-local means", f"h {MEANS_STRENGTH}, patch {MEANS_PATCH}, search window {MEANS_SEARCH}"],
+        ["Wiener", f"window {WIENER_WINDOW}, noise power estimated"],
+        ["phantoms", f"number 1 to {NUMBER} of the seed, {columns} x {lines} pixels"],
+    ]
+    return Measured(rows, names, _blocks(rows), parameters, _draw(rows), _draw_details(rows, details))
 
 
 def filter_all(frame: np.ndarray) -> Images:
-    """The 8-bit results of every filter on an 8-bit frame."""
+    """Return the 8-bit results of every filter on an 8-bit frame."""
     return {name: apply(frame) for name, apply in FILTERS.items()}
 
 
 def mse(image: np.ndarray, reference: np.ndarray, inside: np.ndarray | None = None) -> float:
-    """Mean squared difference of two 8-bit images, of all pixels or of those `inside`, in squared grey levels."""
+    """Return the mean squared difference of two 8-bit images, of all pixels or of those `inside`."""
     squares = np.square(image.astype(np.float32) - reference)
     return float((squares if inside is None else squares[inside]).mean(dtype=np.float64))
 
 
 def psnr(error: float) -> float:
-    """Peak signal-to-noise ratio in dB of a mean squared error on the 8-bit scale; infinite where there is none."""
+    """Return the peak signal-to-noise ratio in dB of a mean squared error on the 8-bit scale; infinite without one."""
     return 10 * math.log10(255**2 / error) if error else math.inf
 
 
@@ -162,11 +146,11 @@ def measure_phantom(seed: int, number: int) -> tuple[str, list[Row], Images]:
     Air is left out, since it is flat: whatever smooths it wins, and half of the frame is air.
 
     Args:
-        seed: of the phantoms and the noise.
-        number: of the phantom, from 1; the views take turns.
+        seed: Seed of the phantoms and the noise.
+        number: Number of the phantom, from 1; the views take turns.
 
     Returns:
-        The phantom's name, a row for each noise and filter (none as well), and details to show.
+        Name of the phantom, a row for each noise and filter (none as well), and details to show.
     """
     phantom = generate_phantom(seed, draw_patient(seed, number), VIEWS[number % 2], PHANTOM_SIZE, noise=False)
     clean, inside = to_8_bit(scaled(phantom.image.T)), phantom.inside.T
@@ -185,45 +169,15 @@ def measure_phantom(seed: int, number: int) -> tuple[str, list[Row], Images]:
 
 
 def _row(case: str, method: str, reference: str, noise: str, error: float) -> Row:
-    return {
-        "case": case,
-        "filter": method,
-        "reference": reference,
-        "noise": noise,
-        "psnr": psnr(error),
-        "mse": error,
-    }
+    return {"case": case, "filter": method, "reference": reference, "noise": noise, "psnr": psnr(error), "mse": error}
 
 
 def _values(rows: Sequence[Row], column: str, method: str, noise: str) -> list[float]:
     return [row[column] for row in rows if (row["filter"], row["noise"]) == (method, noise)]
 
 
-def _page(rows: Sequence[Row], about: Sequence[Sequence[str]]) -> str:
-    blocks = [
-        "# Denoising",
-        "![PSNR against input, PSNR against a clean phantom](figure.png)",
-        "![Details before and after each filter](cases.png)",
-        "## Filtered against input",
-        "As the paper measures it. It tells how much a filter changes, not whether it removes noise: a filter that "
-        "does nothing has an infinite PSNR. Mean over the mammograms, range in brackets; the last two columns are "
-        "the paper's.",
-        text_table(("filter", "PSNR, dB", "MSE", "PSNR, paper", "MSE, paper"), _against_input(rows)),
-        "## Filtered against a clean phantom",
-        f"{NUMBER} synthetic mammograms, noise of known strength added, measured inside the breast. Mean over the "
-        "phantoms, range in brackets; the gain is that over no filter. The paper has no such measure. The phantoms "
-        "have hardly any detail of a pixel's size, which a film has: here smoothing costs less than it does there.",
-        text_table(("noise", "filter", "PSNR, dB", "gain, dB", "MSE"), _against_clean(rows)),
-        text_table(("noise", "quanta per grey level", "read-out sd", "sd at grey level 128"), _noises()),
-        "All images are 8 bit, before and after a filter; PSNR = 10 log10(255² / MSE).",
-        "## Where it comes from",
-        text_table(("", ""), [*about, *_parameters()]),
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _against_input(rows: Sequence[Row]) -> list[list[str]]:
-    return [
+def _blocks(rows: Sequence[Row]) -> list[str]:
+    against_input = [
         [
             method,
             mean_and_range(_values(rows, "psnr", method, NO_NOISE), 1),
@@ -232,6 +186,24 @@ def _against_input(rows: Sequence[Row]) -> list[list[str]]:
             span(PUBLISHED[method]["mse"], 1),
         ]
         for method in FILTERS
+    ]
+    noises = [[name, f"{n.quanta:g}", f"{n.sd:g}", f"{n.sd_at(128):.2f}"] for name, n in NOISES.items()]
+    return [
+        "# Denoising",
+        "![PSNR against input, PSNR against a clean phantom](figure.png)",
+        "![Details before and after each filter](cases.png)",
+        "## Filtered against input",
+        "As the paper measures it. It tells how much a filter changes, not whether it removes noise: a filter that "
+        "does nothing has an infinite PSNR. Mean over the mammograms, range in brackets; the last two columns are "
+        "the paper's.",
+        text_table(("filter", "PSNR, dB", "MSE", "PSNR, paper", "MSE, paper"), against_input),
+        "## Filtered against a clean phantom",
+        f"{NUMBER} synthetic mammograms, noise of known strength added, measured inside the breast. Mean over the "
+        "phantoms, range in brackets; the gain is that over no filter. The paper has no such measure. The phantoms "
+        "have hardly any detail of a pixel's size, which a film has: here smoothing costs less than it does there.",
+        text_table(("noise", "filter", "PSNR, dB", "gain, dB", "MSE"), _against_clean(rows)),
+        text_table(("noise", "quanta per grey level", "read-out sd", "sd at grey level 128"), noises),
+        "All images are 8 bit, before and after a filter; PSNR = 10 log10(255² / MSE).",
     ]
 
 
@@ -247,23 +219,8 @@ def _against_clean(rows: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
-def _noises() -> list[list[str]]:
-    return [[name, f"{n.quanta:g}", f"{n.sd:g}", f"{n.sd_at(128):.2f}"] for name, n in NOISES.items()]
-
-
-def _parameters() -> list[list[str]]:
-    columns, rows = PHANTOM_SIZE
-    return [
-        ["Gaussian", f"sigma {GAUSSIAN_SIGMA:g}"],
-        ["median", f"window {MEDIAN_WINDOW}"],
-        ["non-local means", f"h {MEANS_STRENGTH}, patch {MEANS_PATCH}, search window {MEANS_SEARCH}"],
-        ["Wiener", f"window {WIENER_WINDOW}, noise power estimated"],
-        ["phantoms", f"number 1 to {NUMBER} of the seed, {columns} x {rows} pixels"],
-    ]
-
-
 def _cut(images: Images, box: Sequence[float] | None) -> Images:
-    """The same square of every image, around the middle of `box` as far as the frame allows."""
+    """Cut the same square out of every image, around the middle of `box` as far as the frame allows."""
     assert box is not None
     frame = images[NO_FILTER].shape
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
@@ -277,33 +234,25 @@ def _draw(rows: Sequence[Row]) -> Figure:
     values = {method: _values(rows, "psnr", method, NO_NOISE) for method in FILTERS}
     draw_dots(left, values, {method: ends["psnr"] for method, ends in PUBLISHED.items()}, "PSNR, dB")
     left.set_title("Mammograms, filtered against input: less change, higher PSNR", fontsize=10)
-    _draw_gains(right, rows)
+    for method, colour, marker in zip((NO_FILTER, *FILTERS), (GREY, ORANGE, GREEN, PINK, BLUE), "xos^D", strict=True):
+        means = [float(np.mean(_values(rows, "psnr", method, noise))) for noise in NOISES]
+        right.plot(list(NOISES), means, marker=marker, color=colour, label=method)
+    right.set_title("Phantoms, filtered against clean: less noise, higher PSNR", fontsize=10)
+    right.set(xlabel="noise", ylabel="mean PSNR, dB")
+    right.legend(fontsize=8)
     return figure
 
 
 def _draw_details(rows: Sequence[Row], details: Details) -> Figure:
-    shown = dict([*list(details.items())[:NUMBER], list(details.items())[-1]])
-    figure = Figure(figsize=(9, 1.7 * len(shown) + 0.4), layout="constrained")
-    grid = figure.subplots(len(shown), len(FILTERS) + 2)
+    labels = [case if noise == NO_NOISE else f"{case}\n{noise} noise" for case, noise in details]
+    figure, grid = new_details(labels, (NO_FILTER, *FILTERS, ""), 1.7)
     ratios = {(row["case"], row["noise"], row["filter"]): f"{row['psnr']:.1f} dB" for row in rows}
-    for axis, title in zip(grid[0], (NO_FILTER, *FILTERS), strict=False):
-        axis.set_title(title, fontsize=9)
-    for line, ((case, noise), images) in zip(grid, shown.items(), strict=True):
+    for line, ((case, noise), images) in zip(grid, details.items(), strict=True):
         limits = (float(images[NO_FILTER].min()), float(images[NO_FILTER].max()))
-        for axis, (method, image) in zip(line, images.items(), strict=False):
-            show_detail(axis, image, limits, ratios.get((case, noise, method), ""))
-        for axis in line[len(images) :]:
-            axis.axis("off")
+        for axes, (method, image) in zip(line, images.items(), strict=False):
+            show_detail(axes, image, limits, ratios.get((case, noise, method), ""))
         if CLEAN in images:
             line[-1].set_title(CLEAN, fontsize=9)
-        line[0].set_ylabel(case if noise == NO_NOISE else f"{case}\n{noise} noise", fontsize=7)
+        else:
+            line[-1].axis("off")
     return figure
-
-
-def _draw_gains(axes: Axes, rows: Sequence[Row]) -> None:
-    for method, colour, marker in zip((NO_FILTER, *FILTERS), (GREY, ORANGE, GREEN, PINK, BLUE), "xos^D", strict=True):
-        means = [float(np.mean(_values(rows, "psnr", method, noise))) for noise in NOISES]
-        axes.plot(list(NOISES), means, marker=marker, color=colour, label=method)
-    axes.set_title("Phantoms, filtered against clean: less noise, higher PSNR", fontsize=10)
-    axes.set(xlabel="noise", ylabel="mean PSNR, dB")
-    axes.legend(fontsize=8)

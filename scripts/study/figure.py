@@ -1,40 +1,49 @@
-"""The figure of a study: its arms beside each other, or its arms over the tests."""
+"""Figure of a study: its arms beside each other, or its arms over the tests."""
 
 from __future__ import annotations
 
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from itertools import cycle
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scripts.common.palette import BLUE, COLOURS, GREY, MARKERS, VERMILLION
-from scripts.study.explanations import count_tested
-from scripts.study.table import paper_value
+from scripts.common.drawing import BLUE, COLOURS, GREY, MARKERS, VERMILLION
+from scripts.study.definition import paper_value
+from scripts.study.page import baseline_label, count_tested
+from scripts.study.table import BASELINES
 
 Row = dict[str, Any]
 
 LABEL_WIDTH = 26
 TITLE_WIDTH = 80
+BASELINE_MARKERS = (("|", 13, 2), ("x", 7, 1))
 
 
 def draw_study(rows: Sequence[Row], about: Mapping[str, Any]) -> Figure:
-    """Lines over the tests where there are several and all their names are numbers, else one line of dots per row.
+    """Draw lines over the tests where there are several and all their names are numbers, else a line for each row.
 
     Args:
-        rows: of `study_rows`.
-        about: of `markdown`; `description` is the title, `test` names the axis of the tests.
+        rows: Rows of `study_rows`.
+        about: The same as of `markdown`; `description` is the title, `test` names the axis of the tests.
     """
     places = {row["test"]: _number(row["test"]) for row in rows}
     known = {test: place for test, place in places.items() if place is not None}
-    if len(places) > 1 and known == places:
-        return _draw_lines(rows, about, known)
-    return _draw_forest(rows, about)
+    over_tests = len(places) > 1 and known == places
+    figure = _draw_lines(rows, about["test"], known) if over_tests else _draw_forest(rows)
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    title = textwrap.fill(about["description"], TITLE_WIDTH)
+    tested = count_tested(rows) or "each arm on its own lesions"
+    origin = about["origin"]
+    figure.suptitle(f"{title}\n{origin['data set']}, split {origin['split']}: {tested}", fontsize="large")
+    return figure
 
 
-def _draw_forest(rows: Sequence[Row], about: Mapping[str, Any]) -> Figure:
+def _draw_forest(rows: Sequence[Row]) -> Figure:
     """Left each row's Dice with interval, seeds, baselines and paper; right its difference to the reference."""
     compared = any(row["difference"] is not None for row in rows)
     labels = [_label(row, compared) for row in rows]
@@ -57,7 +66,10 @@ def _draw_forest(rows: Sequence[Row], about: Mapping[str, Any]) -> Figure:
         axes.margins(x=0.1)
     for axes in (left, *right):
         axes.grid(axis="x", alpha=0.3)
-    _finish(figure, left, about, rows, "outside lower center", columns=3)
+    handles, names = left.get_legend_handles_labels()
+    # One entry for each kind of mark.
+    marks = dict(zip(names, handles, strict=True))
+    figure.legend(list(marks.values()), list(marks), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
@@ -65,8 +77,9 @@ def _draw_row(axes: Axes, y: int, row: Row) -> None:
     _draw_interval(axes, y, row, "dice", label="mean" if row["dice_low"] is None else f"mean with {_percent(row)}")
     if row["seeds"] > 1:
         axes.plot(row["dice_of_seeds"], [y + 0.24] * row["seeds"], ".", color=BLUE, alpha=0.6, label="each seed's mean")
-    axes.plot(row["dice_ellipse"], y, "|", color=GREY, markersize=13, markeredgewidth=2, label="ellipse in the box")
-    axes.plot(row["dice_all_foreground"], y, "x", color=GREY, markersize=7, label="whole box")
+    for name, (marker, size, width) in zip(BASELINES, cycle(BASELINE_MARKERS), strict=False):
+        label = baseline_label(name)
+        axes.plot(row[name], y, marker, color=GREY, markersize=size, markeredgewidth=width, label=label)
     if row["paper_dice"]:
         paper = paper_value(row["paper_dice"]) / 100
         axes.plot(paper, y, "D", color=VERMILLION, markerfacecolor="none", label="paper (other data)")
@@ -78,7 +91,7 @@ def _draw_interval(axes: Axes, y: int, row: Row, name: str, label: str | None = 
     axes.plot(row[name], y, "o", color=BLUE, label=label)
 
 
-def _draw_lines(rows: Sequence[Row], about: Mapping[str, Any], places: Mapping[str, float]) -> Figure:
+def _draw_lines(rows: Sequence[Row], test: str, places: Mapping[str, float]) -> Figure:
     """Dice over the tests: a line with a band for each arm, and the ellipse in the boxes of the reference's test."""
     arms = {row["arm"]: _wrap(row["arm"]) for row in rows}
     legend = sum(0.25 + 0.17 * label.count("\n") for label in arms.values())
@@ -96,31 +109,13 @@ def _draw_lines(rows: Sequence[Row], about: Mapping[str, Any], places: Mapping[s
             axes.fill_between(x, low, high, color=colour, alpha=min(0.15, 0.6 / len(arms)), linewidth=0)
     line = [row for row in rows if row["arm"] == row["reference"]]
     ellipse = [row["dice_ellipse"] for row in line]
-    axes.plot([places[row["test"]] for row in line], ellipse, "--", color=GREY, label="ellipse in the box")
+    label = baseline_label("dice_ellipse")
+    axes.plot([places[row["test"]] for row in line], ellipse, "--", color=GREY, label=label)
     axes.set_xticks(list(places.values()), list(places))
-    axes.set(xlabel=about.get("test", "test"), ylabel=f"Dice, mean over the lesions; band: {_percent(rows[0])}")
+    axes.set(xlabel=test, ylabel=f"Dice, mean over the lesions; band: {_percent(rows[0])}")
     axes.grid(alpha=0.3)
-    _finish(figure, axes, about, rows, "outside right center", columns=1)
+    figure.legend(loc="outside right center", frameon=False)
     return figure
-
-
-def _finish(
-    figure: Figure,
-    first: Axes,
-    about: Mapping[str, Any],
-    rows: Sequence[Row],
-    place: Literal["outside lower center", "outside right center"],
-    columns: int,
-) -> None:
-    """Title, and one legend entry for each kind of mark in the first axes."""
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = first.get_legend_handles_labels()
-    marks = dict(zip(labels, handles, strict=True))
-    figure.legend(list(marks.values()), list(marks), loc=place, ncols=columns, frameon=False)
-    title = textwrap.fill(about["description"], TITLE_WIDTH)
-    tested = count_tested(rows) or "each arm on its own lesions"
-    figure.suptitle(f"{title}\n{about['dataset']}, split {about['split']}: {tested}", fontsize="large")
 
 
 def _number(test: str) -> float | None:

@@ -1,4 +1,4 @@
-"""What every study leaves: `table.csv`, `table.md` and figures, and a place in a document."""
+"""Files that every study writes: `table.csv`, `table.md` and figures, and its place in a document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from custom.files import held, write_csv, write_if_changed
 from scripts.common.documents import check_place, put
 from scripts.common.drawing import drawn_as
-from scripts.common.study_folder import CASES, FIGURE
+from scripts.common.results import CASES, FIGURE
 
 DPI = 130
 
@@ -25,20 +25,18 @@ def write_study(
     cases: Figure | None = None,
     document: str | None = None,
 ) -> None:
-    """Write a study's table, page and figures, tell the page, and put it into a document. Same content, same bytes.
-
-    The figures are written as PNG and PDF.
+    """Write a study's table, page and figures, print the page, and put it into a document. Same content, same bytes.
 
     Args:
-        folder: of the study; its name is the study's.
-        rows: with the same columns; numbers are written in full.
-        page: in Markdown; shows `figure.png`, and `cases.png` where there is one.
-        figure: of the numbers.
-        cases: pictures of mammograms.
-        document: a Markdown file with the lines `<!-- study NAME -->` and `<!-- end NAME -->`.
+        folder: Folder of the study, called by its name.
+        rows: Rows of the table, all with the same columns; numbers are written in full.
+        page: Page in Markdown that shows `figure.png`, and `cases.png` where there is one.
+        figure: Figure of the numbers; written as PNG and PDF.
+        cases: Pictures of mammograms; likewise.
+        document: Markdown file with the lines `<!-- study NAME -->` and `<!-- end NAME -->`.
 
     Raises:
-        InputError: a file cannot be written, or the document has no place for the study.
+        InputError: A file cannot be written, or the document has no place for the study.
     """
     with held(folder):
         write_csv(folder / "table.csv", rows)
@@ -53,17 +51,17 @@ def write_study(
 
 
 def insert(file: Path, folder: Path) -> None:
-    """Put `table.md` of a study between `<!-- study NAME -->` and `<!-- end NAME -->`, and its figure beside `file`.
+    """Put `table.md` of a study into its place in a document, and its figure beside the document.
 
     The table's headings become two levels lower, since the document has its own above them. Pictures of mammograms stay
     in the study's folder: a document is passed on, and not every data set may be.
 
     Args:
-        file: the Markdown document.
-        folder: of the study; its name is the study's.
+        file: Markdown document.
+        folder: Folder of the study.
 
     Raises:
-        InputError: the document or the two lines are not there.
+        InputError: The document or the place is not there.
     """
     check_place(file, "study", folder.name)
     figure = file.with_name(f"{file.stem}_{folder.name}.png")

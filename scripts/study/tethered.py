@@ -1,7 +1,7 @@
 """`python -m scripts.study.tethered MODULE ...`: run a module as a program that ends when the one who started it ends.
 
 A study that is killed must not leave a training behind, which would write into the folder that the next study goes on
-with. Whoever starts this keeps its standard input open as a pipe; a killed process closes it whatever killed it.
+with. Whoever starts this keeps its standard input open as a pipe, which closes however that process ends.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pydicom
 import torch
 
 from custom.runs.folder import epochs_done
-from scripts.common.curves import read_curves
+from scripts.common.results import read_curves
 from tests.soak.program import Program, run
 
 

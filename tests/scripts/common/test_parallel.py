@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from custom.errors import InputError
-from scripts.common.parallel import spread
-from scripts.study.arm import slug
+from scripts.common.formatting import slug
+from scripts.common.parallel import parallel_map
 
 
 def free_port() -> int:
@@ -41,21 +41,21 @@ def test_work_on_this_machine_cannot_be_reached_from_outside(processes: bool):
             other_program.bind(("127.0.0.1", 8787))
             other_program.listen()
         before = listening()
-        [while_at_work] = spread(listening, [1], None, "Testing", "number", processes=processes)
+        [while_at_work] = parallel_map(listening, [1], None, "Testing", "number", processes=processes)
     assert {host for host, _ in while_at_work - before} == {"127.0.0.1"}
 
 
 def test_results_are_in_order(scheduler: str):
-    assert spread(str, [3, 1, 2], scheduler, "Testing", "number") == ["3", "1", "2"]
+    assert parallel_map(str, [3, 1, 2], scheduler, "Testing", "number") == ["3", "1", "2"]
 
 
 def test_a_workers_error_stays_what_it_is(scheduler: str):
     with pytest.raises(OSError, match="No space left"):
-        spread(fail, [1, 2, 3], scheduler, "Testing", "number")
+        parallel_map(fail, [1, 2, 3], scheduler, "Testing", "number")
 
 
 def test_a_workers_error_in_the_place_of_its_result(scheduler: str):
-    one, error, three = spread(fail, [1, 2, 3], scheduler, "Testing", "number", keep_errors=True)
+    one, error, three = parallel_map(fail, [1, 2, 3], scheduler, "Testing", "number", keep_errors=True)
     assert (one, three) == (1, 3)
     assert isinstance(error, OSError)
     assert error.__traceback__ is not None
@@ -63,7 +63,7 @@ def test_a_workers_error_in_the_place_of_its_result(scheduler: str):
 
 def test_no_scheduler_at_the_address():
     with pytest.raises(InputError, match=r"--scheduler bogus://x:1: no Dask scheduler answers"):
-        spread(fail, [1], "bogus://x:1", "Testing", "number")
+        parallel_map(fail, [1], "bogus://x:1", "Testing", "number")
 
 
 def test_a_scheduler_that_does_not_know_this_code(tmp_path: Path):
@@ -73,6 +73,6 @@ def test_a_scheduler_that_does_not_know_this_code(tmp_path: Path):
         try:
             for keep_errors in (False, True):
                 with pytest.raises(InputError, match=r"--scheduler \S+: No module named .* there; start scheduler and"):
-                    spread(slug, ["a"], address, "Testing", "number", keep_errors=keep_errors)
+                    parallel_map(slug, ["a"], address, "Testing", "number", keep_errors=keep_errors)
         finally:
             scheduler.terminate()

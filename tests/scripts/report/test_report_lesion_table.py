@@ -133,7 +133,7 @@ def test_many_are_spread_and_each_mammogram_is_read_once(
         given.extend(items)
         return [function(item) for item in items]
 
-    monkeypatch.setattr("scripts.report.lesion_table.spread", at_once)
+    monkeypatch.setattr("scripts.report.lesion_table.parallel_map", at_once)
     monkeypatch.setattr("scripts.report.lesion_table.WORTH_SPREADING", 300 * 90 * 90)  # the smallest has 90 x 90
     begin = time.process_time()
     table = table_of(run)

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from scripts.common.palette import BLUE, ORANGE
+from scripts.common.drawing import BLUE, ORANGE
 from scripts.report.blocks import Figure, Figures, NotThere, Table
 from scripts.report.panels import both_views, prediction_panels, study_panels, worst_cases
 from scripts.report.reading import read_run

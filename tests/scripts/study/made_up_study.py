@@ -1,25 +1,29 @@
-"""Outcomes of studies that never ran."""
+"""Results of studies that never ran."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from scripts.study.outcome import Outcome
+from scripts.study.collect import ArmResult
 
+ORIGIN = {
+    "data set": "made_up",
+    "split": "patient",
+    "SHA-256 of its table": "a" * 64,
+    "SHA-256 of the datalist": "b" * 64,
+    "seeds": "0, 1",
+    "epochs": 3,
+    "image size": [32, 32],
+    "features": [4, 4, 8, 8, 16, 4],
+    "version of the bundle": "0.1.0",
+    "machine of the milliseconds": "two CPU cores",
+}
 ABOUT = {
     "name": "Networks",
     "description": "Two networks on the same crops",
-    "dataset": "made_up",
-    "split": "patient",
-    "manifest_sha256": "a" * 64,
-    "datalist_sha256": "b" * 64,
-    "seeds": "0, 1",
-    "epochs": 3,
-    "image_size": [32, 32],
-    "features": [4, 4, 8, 8, 16, 4],
-    "version": "0.1.0",
+    "test": "test",
     "command": "python -m scripts study networks --dataset_dir data/made_up",
-    "machine": "two CPU cores",
+    "origin": ORIGIN,
 }
 COST = {"parameters": 604260.0, "multiply_adds": 6.123e9, "milliseconds_per_lesion": 12.34}
 
@@ -36,21 +40,21 @@ def curve(best_epoch: float, seconds: float) -> dict[str, float]:
     return {**losses, "best_epoch": best_epoch, "epochs": 3.0, "seconds_per_epoch": seconds}
 
 
-def outcome(arm: str, dices: list[list[float]], test: str = "", paper: dict[str, str] | None = None) -> Outcome:
+def arm_result(arm: str, dices: list[list[float]], test: str = "", paper: dict[str, str] | None = None) -> ArmResult:
     """An arm with the Dice of the lesions of each seed; two lesions a patient."""
     seeds = [
         [lesion(f"L{number}", f"P{number // 2}", dice) for number, dice in enumerate(dices_of_seed)]
         for dices_of_seed in dices
     ]
-    return Outcome(arm, test, seeds, [curve(1.0 + number, 4.0) for number in range(len(dices))], COST, paper or {})
+    return ArmResult(arm, test, seeds, [curve(1.0 + number, 4.0) for number in range(len(dices))], COST, paper or {})
 
 
-def study(arms: list[str], tests: tuple[str, ...] = ("",), seeds: int = 2, lesions: int = 12) -> list[Outcome]:
+def study(arms: list[str], tests: tuple[str, ...] = ("",), seeds: int = 2, lesions: int = 12) -> list[ArmResult]:
     """Arms of which each is a little worse than the one before."""
     rng = np.random.default_rng(0)
     of_lesion = rng.normal(0.8, 0.05, lesions)
     return [
-        outcome(
+        arm_result(
             arm,
             [list(of_lesion - 0.02 * rank + rng.normal(0, 0.01, lesions)) for _ in range(seeds)],
             test,

@@ -8,8 +8,7 @@ import pytest
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from scripts.study.collect import at_best_epoch
-from scripts.study.cost import network_cost
+from scripts.study.collect import at_best_epoch, network_cost
 
 CURVES = {
     "train/loss": [0.5, 0.4, 0.3, 0.2],

@@ -24,11 +24,11 @@ from custom.errors import InputError
 from custom.files import read_json
 from scripts.phantoms import phantoms
 from scripts.prepare.manifest import prepare_manifest
-from scripts.study.arm import run_job
+from scripts.study.command import study_training
 from scripts.study.definition import read_study
+from scripts.study.job import run_job
 from scripts.study.plan import plan
 from scripts.study.table import COLUMNS
-from scripts.study.training import study_training
 
 TOY = {name: json.loads(value) for name, value in SMALL.items()}
 

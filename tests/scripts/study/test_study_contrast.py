@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from custom.errors import InputError
-from scripts.study.contrast import METHODS, contrast_to_noise, study_contrast, tissue_ring
+from scripts.study.command import study_images
+from scripts.study.contrast import METHODS, contrast_to_noise, tissue_ring
 from tests.conftest import snapshot, write_png
 
 
@@ -76,7 +77,7 @@ def test_histogram_equalisation_is_the_classic_one() -> None:
 
 
 def test_the_tables_are_complete_and_the_same_again(dataset: Path, tmp_path: Path) -> None:
-    study_contrast(str(dataset), seed=2, output_dir=str(tmp_path))
+    study_images("contrast", str(dataset), seed=2, output_dir=str(tmp_path))
     folder = tmp_path / "contrast"
     with (folder / "table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -91,7 +92,7 @@ def test_the_tables_are_complete_and_the_same_again(dataset: Path, tmp_path: Pat
     for name in ("figure.png", "cases.png"):
         assert (folder / name).stat().st_size > 10_000
     before = snapshot(folder)
-    study_contrast(str(dataset), seed=2, output_dir=str(tmp_path))
+    study_images("contrast", str(dataset), seed=2, output_dir=str(tmp_path))
     assert snapshot(folder) == before
 
 
@@ -107,7 +108,7 @@ def test_a_mask_that_cannot_be_measured_is_told_in_one_line(own_dataset: Path, t
     for told, mask in spoilt.items():
         write_png(file, mask)
         with pytest.raises(InputError, match=told) as error:
-            study_contrast(str(own_dataset), cases=[entry["lesion_id"]], output_dir=str(tmp_path))
+            study_images("contrast", str(own_dataset), cases=[entry["lesion_id"]], output_dir=str(tmp_path))
         assert "\n" not in str(error.value)
         assert file.name in str(error.value)
     assert not (tmp_path / "contrast").exists()

@@ -107,6 +107,14 @@ def test_an_arm_may_have_tests_of_its_own(tmp_path: Path):
         ({"arms": {"a": 3}}, r"arms.a: input should be an object"),
         ({"arm": {}}, "arm: extra inputs are not permitted"),
         ({"paper": {"c": {"dice": "92"}}}, "found 'c' as reference or under paper, expected one of the arms a, b"),
+        (
+            {"paper": {"a": {"Dice": "92.92"}}},
+            "arm a: paper's figure for 'Dice'; expected one of dice, precision, recall, jaccard, ",
+        ),
+        (
+            {"paper": {"a": {"dice": "about 92"}}},
+            "arm a: paper's figure 'about 92' for dice; expected a number such as",
+        ),
         ({"arms": {"a": {}, "b": {"tests": ["x"]}}}, "arm 'b': found test 'x', expected one of "),
         ({"arms": {"a": {"tests": 3}, "b": {}}}, "arms.a.tests: input should be a valid "),
         ({"arms": {"a": {}, "b": {"config_file": "network_unet.json"}}}, "arms.b.config_file: input should be a valid"),

@@ -14,7 +14,8 @@ from scripts.common.phantom.cohort import draw_patient
 from scripts.common.phantom.generate import generate_phantom
 from scripts.prepare.manifest import prepare_manifest
 from scripts.study import denoising
-from scripts.study.denoising import FILTERS, NO_FILTER, NOISES, measure_phantom, mse, psnr, study_denoising
+from scripts.study.command import study_images
+from scripts.study.denoising import FILTERS, NO_FILTER, NOISES, measure_phantom, mse, psnr
 from tests.conftest import snapshot
 
 SIZE = (200, 320)
@@ -105,7 +106,7 @@ def test_a_noisy_phantom_is_as_far_from_the_clean_one_as_its_noise_says() -> Non
 
 
 def test_the_tables_are_complete_and_the_same_again(dataset: Path, tmp_path: Path) -> None:
-    study_denoising(str(dataset), seed=3, output_dir=str(tmp_path))
+    study_images("denoising", str(dataset), seed=3, output_dir=str(tmp_path))
     folder = tmp_path / "denoising"
     rows = read(folder / "table.csv")
     assert list(rows[0]) == ["case", "filter", "reference", "noise", "psnr", "mse"]
@@ -128,12 +129,14 @@ def test_the_tables_are_complete_and_the_same_again(dataset: Path, tmp_path: Pat
     for name in ("figure.png", "cases.png"):
         assert (folder / name).stat().st_size > 10_000
     before = snapshot(folder)
-    study_denoising(str(dataset), seed=3, output_dir=str(tmp_path))
+    study_images("denoising", str(dataset), seed=3, output_dir=str(tmp_path))
     assert snapshot(folder) == before
 
 
 def test_given_cases_are_filtered_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
-    study_denoising(str(dataset), cases=["T_003_LEFT_CC_1"], split="fold0", part="training", output_dir=str(tmp_path))
+    study_images(
+        "denoising", str(dataset), cases=["T_003_LEFT_CC_1"], split="fold0", part="training", output_dir=str(tmp_path)
+    )
     rows = read(tmp_path / "denoising" / "table.csv")
     assert {row["case"] for row in rows if row["reference"] == "input"} == {"T_003_LEFT_CC"}
 
@@ -151,7 +154,7 @@ def test_real_mammograms_give_the_order_and_the_size_of_the_published_figures(re
         writer.writeheader()
         writer.writerows(rows)
     prepare_manifest(str(tmp_path / "manifest.csv"), str(tmp_path / "prepared"))
-    study_denoising(str(tmp_path / "prepared"), output_dir=str(tmp_path))
+    study_images("denoising", str(tmp_path / "prepared"), output_dir=str(tmp_path))
     found: dict[str, list[float]] = {}
     for row in read(tmp_path / "denoising" / "table.csv"):
         if row["reference"] == "input":

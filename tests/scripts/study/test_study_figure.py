@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_study import ABOUT, outcome, study
+from made_up_study import ABOUT, arm_result, study
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -57,7 +57,7 @@ def test_tests_with_names_are_rows():
 
 
 def test_one_arm_one_seed_one_patient():
-    figure = draw_study(study_rows([outcome("a", [[0.7, 0.8]])], "a"), ABOUT)
+    figure = draw_study(study_rows([arm_result("a", [[0.7, 0.8]])], "a"), ABOUT)
     (axes,) = figure.axes
     assert legend(figure) == ["mean", "ellipse in the box", "whole box"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a"]
@@ -67,9 +67,7 @@ def test_one_arm_one_seed_one_patient():
 @pytest.mark.parametrize("arms", [2, 10])
 def test_nothing_is_cut_off(arms: int, tests: tuple[str, ...]):
     names = [f"{LONG}, {number}" for number in range(arms)]
-    figure = draw_study(
-        study_rows(study(names, tests, lesions=4), names[0], samples=50), ABOUT | {"description": LONG * 3}
-    )
+    figure = draw_study(study_rows(study(names, tests, lesions=4), names[0]), ABOUT | {"description": LONG * 3})
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     drawn = figure.get_tightbbox(canvas.get_renderer())

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import wilcoxon
 
+from scripts.study import statistics
 from scripts.study.statistics import compare, difference_interval, holm, paired_rank_biserial, rank_biserial
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=12)
@@ -50,19 +51,19 @@ def test_paired_comparison_by_hand():
     reference = {"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5, "e": 0.5}
     arm = {"e": 0.5 + 0.05, "d": 0.5 + 0.04, "c": 0.5 + 0.03, "b": 0.5 - 0.02, "a": 0.5 + 0.01}
     result = compare(lesions(arm), lesions(reference))
-    assert result.significance_test == "Wilcoxon"
-    assert result.difference == pytest.approx(0.11 / 5)
+    assert result["significance_test"] == "Wilcoxon"
+    assert result["difference"] == pytest.approx(0.11 / 5)
     # Ranks 1 to 5, the 2 negative: (13 - 2) / 15. A negative rank sum up to 2 has 3 of 32 sign patterns (none, 1, 2).
-    assert result.effect_size == pytest.approx(11 / 15)
-    assert result.p == pytest.approx(2 * 3 / 32)
+    assert result["effect_size"] == pytest.approx(11 / 15)
+    assert result["p"] == pytest.approx(2 * 3 / 32)
 
 
 def test_paired_comparison_with_a_zero_by_hand():
     # Pratt: the zero has rank 1 and is left out; ranks 2, 3 positive, 4 negative. A rank sum of 4 or less has 4 of the
     # 8 sign patterns (none, 2, 3, 4), one of 5 or more the others.
     result = compare(lesions({"a": 0.5, "b": 0.6, "c": 0.7, "d": 0.1}), lesions(dict.fromkeys("abcd", 0.5)))
-    assert result.p == 1
-    assert result.effect_size == pytest.approx((2 + 3 - 4) / 10)
+    assert result["p"] == 1
+    assert result["effect_size"] == pytest.approx((2 + 3 - 4) / 10)
 
 
 def test_equal_arms_do_not_differ():
@@ -71,28 +72,28 @@ def test_equal_arms_do_not_differ():
     b = [float(np.mean(seeds)) for seeds in ([0.3, 0.2, 0.1], [0.6, 0.7, 0.1])]
     assert a != b
     result = compare(*(lesions(dict(zip("xy", values, strict=True))) for values in (a, b)))
-    assert (result.difference, result.p, result.effect_size, result.interval) == (0, 1, 0, [0, 0])
+    assert list(result.values()) == ["Wilcoxon", 0, 0, 0, 1, 0]
 
 
 def test_one_patient_gives_no_interval():
     one = {"a": "P", "b": "P"}
     result = compare(lesions({"a": 0.8, "b": 0.7}, one), lesions({"a": 0.7, "b": 0.7}, one))
-    assert result.difference == pytest.approx(0.05)
-    assert result.interval is None
-    assert compare(lesions({"a": 0.8}), lesions({"b": 0.7})).interval is None
+    assert result["difference"] == pytest.approx(0.05)
+    assert (result["difference_low"], result["difference_high"]) == (None, None)
+    assert compare(lesions({"a": 0.8}), lesions({"b": 0.7}))["difference_low"] is None
 
 
 def test_unpaired_comparison_by_hand():
     result = compare(lesions({"a": 0.9, "b": 0.8, "c": 0.7}), lesions({"d": 0.75, "e": 0.6}))
-    assert result.significance_test == "Mann-Whitney"
-    assert result.difference == pytest.approx(0.8 - 0.675)
+    assert result["significance_test"] == "Mann-Whitney"
+    assert result["difference"] == pytest.approx(0.8 - 0.675)
     # 5 of 6 pairs are won, 1 is lost. Of the 10 orders U = 5 or 6 has 2, and as many lie at the other end.
-    assert result.effect_size == pytest.approx(4 / 6)
-    assert result.p == pytest.approx(4 / 10)
+    assert result["effect_size"] == pytest.approx(4 / 6)
+    assert result["p"] == pytest.approx(4 / 10)
 
 
 def test_one_lesion_in_another_arm_is_enough_to_be_unpaired():
-    assert compare(lesions({"a": 0.9, "b": 0.8}), lesions({"a": 0.9, "c": 0.8})).significance_test == "Mann-Whitney"
+    assert compare(lesions({"a": 0.9, "b": 0.8}), lesions({"a": 0.9, "c": 0.8}))["significance_test"] == "Mann-Whitney"
 
 
 @given(DIFFERENCES)
@@ -125,7 +126,7 @@ def test_interval_of_the_difference_is_that_of_two_independent_samples():
         lesions({f"{arm}{number}": value for number, value in enumerate(column)})
         for arm, column in zip("ab", values, strict=True)
     ]
-    low, high = difference_interval(*arms, 4000, 0.95, 0) or [0, 0]
+    low, high = difference_interval(*arms) or [0, 0]
     error = np.sqrt(values[0].var() / 80 + values[1].var() / 60)
     assert (low + high) / 2 == pytest.approx(values[0].mean() - values[1].mean(), abs=0.2 * error)
     assert high - low == pytest.approx(2 * 1.96 * error, rel=0.1)
@@ -142,13 +143,15 @@ def test_interval_of_the_difference_draws_shared_patients_together():
         for arm, shift in (("a", 0.02), ("b", 0))
     ]
     # Each patient has the same difference, whoever is drawn.
-    assert difference_interval(*arms, 500, 0.95, 0) == pytest.approx([0.02, 0.02])
+    assert difference_interval(*arms) == pytest.approx([0.02, 0.02])
 
 
 @settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_interval_of_the_difference_of_very_few_patients_is_finite(seed: int):
-    interval = difference_interval(lesions({"a": 0.9, "b": 0.8}), lesions({"c": 0.7, "d": 0.6}), 200, 0.95, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics, "SEED", seed)
+        interval = difference_interval(lesions({"a": 0.9, "b": 0.8}), lesions({"c": 0.7, "d": 0.6}))
     assert interval is not None
     # The most that two patients of each arm can give.
     assert 0.1 - 1e-9 <= interval[0] <= interval[1] <= 0.3 + 1e-9

@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
-from made_up_study import ABOUT, curve, lesion, outcome, study
+from made_up_study import ABOUT, ORIGIN, arm_result, curve, lesion, study
 
 from custom.errors import InputError
 from custom.files import write_csv
 from custom.metrics.summary import clustered_interval
-from scripts.study.outcome import Outcome
+from custom.metrics.vocabulary import METRICS
+from scripts.study.collect import ArmResult
+from scripts.study.page import baseline_label, markdown
 from scripts.study.statistics import holm
-from scripts.study.table import COLUMNS, as_csv, columns_table, markdown, study_rows
+from scripts.study.table import COLUMNS, as_csv, columns_table, study_rows
 
-REFERENCE = outcome("UNet++", [[0.9, 0.8, 0.7, 0.6], [0.8, 0.7, 0.6, 0.5]], paper={"dice": "92.92 ± .03"})
-OTHER = outcome("U-Net", [[0.8, 0.7, 0.6, 0.5], [0.8, 0.7, 0.6, 0.38]])
+REFERENCE = arm_result("UNet++", [[0.9, 0.8, 0.7, 0.6], [0.8, 0.7, 0.6, 0.5]], paper={"dice": "92.92 ± .03"})
+OTHER = arm_result("U-Net", [[0.8, 0.7, 0.6, 0.5], [0.8, 0.7, 0.6, 0.38]])
 
 
 def table_of(text: str, number: int) -> list[list[str]]:
@@ -54,13 +56,11 @@ def test_rows_by_hand():
 
 def test_intervals_are_those_of_an_evaluation():
     rows = [lesion(f"L{number}", f"P{number // 3}", 0.5 + 0.03 * number) for number in range(12)]
-    row = study_rows(
-        [Outcome("a", "", [rows], [curve(1, 1)], OTHER.cost, {})], "a", samples=500, confidence=0.9, seed=4
-    )[0]
+    row = study_rows([ArmResult("a", "", [rows], [curve(1, 1)], OTHER.cost, {})], "a")[0]
     for name in ("dice", "jaccard"):
         values, patients = np.array([lesion[name] for lesion in rows]), [lesion["patient_id"] for lesion in rows]
-        assert [row[f"{name}_low"], row[f"{name}_high"]] == clustered_interval(values, patients, 500, 0.9, 4)
-    assert row["confidence"] == 0.9
+        assert [row[f"{name}_low"], row[f"{name}_high"]] == clustered_interval(values, patients, 2000, 0.95, 0)
+    assert row["confidence"] == 0.95
 
 
 def test_each_test_has_its_own_reference_and_all_comparisons_are_corrected_together():
@@ -86,7 +86,7 @@ def test_arms_with_their_own_test_lesions_are_compared_unpaired():
 
 
 def test_what_does_not_exist_is_absent():
-    alone = Outcome("a", "", [[lesion("L", "P", 0.8)]], [curve(1, math.nan)], OTHER.cost, {})
+    alone = ArmResult("a", "", [[lesion("L", "P", 0.8)]], [curve(1, math.nan)], OTHER.cost, {})
     row = study_rows([alone], "a")[0]
     for name in ("dice_sd", "dice_low", "dice_high", "p", "p_holm", "difference", "seconds_per_epoch", "paper_dice"):
         assert row[name] is None, name
@@ -166,15 +166,17 @@ def test_several_tests_stand_in_a_column_and_training_once_an_arm():
 
 
 def test_the_page_says_where_it_comes_from():
-    page = markdown(study_rows([REFERENCE, OTHER], "UNet++"), ABOUT | {"note": "Only a quick look."})
-    for value in (*ABOUT.values(), "Only a quick look.", "4 lesions of 2 patients", "Seeds of an arm: 2."):
+    page = markdown(study_rows([REFERENCE, OTHER], "UNet++"), ABOUT)
+    said = [ABOUT[name] for name in ("name", "description", "command")]
+    for value in (*said, *ORIGIN, *ORIGIN.values(), "4 lesions of 2 patients", "Seeds of an arm: 2."):
         assert str(value) in page
-    assert "manifest" not in markdown(study_rows([OTHER], "U-Net"), ABOUT | {"manifest_sha256": None})
-    assert "a" * 64 not in markdown(study_rows([OTHER], "U-Net"), ABOUT | {"manifest_sha256": None})
+    unknown = ABOUT | {"origin": ORIGIN | {"SHA-256 of its table": None}}
+    for absent in ("SHA-256 of its table", "a" * 64, "None"):
+        assert absent not in markdown(study_rows([OTHER], "U-Net"), unknown)
 
 
 def test_a_bar_in_a_name_does_not_break_the_table():
-    page = markdown(study_rows([outcome("Wiener | CLAHE", [[0.5, 0.6]])], "Wiener | CLAHE"), ABOUT)
+    page = markdown(study_rows([arm_result("Wiener | CLAHE", [[0.5, 0.6]])], "Wiener | CLAHE"), ABOUT)
     assert r"| Wiener \| CLAHE | .550 |" in page
 
 
@@ -198,6 +200,14 @@ def test_page_does_not_change_from_run_to_run():
     assert len({markdown(study_rows([REFERENCE, OTHER], "UNet++"), ABOUT) for _ in range(2)}) == 1
 
 
+def test_a_metric_of_the_vocabulary_is_a_column_by_itself():
+    page = markdown(study_rows([REFERENCE, OTHER], "UNet++"), ABOUT)
+    shown = [cell for number in range(2) for cell in table_of(page, number)[0]]
+    for name, metric in METRICS.items():
+        heading = baseline_label(name) if metric.baseline else metric.heading
+        assert (heading in shown) == (name in COLUMNS) == (metric.studied or metric.baseline)
+
+
 def test_every_column_is_explained():
     lines = table_of(columns_table(), 0)
     assert [line[0].strip("`") for line in lines[1:]] == list(COLUMNS)
@@ -215,19 +225,7 @@ def test_seeds_with_different_lesions():
     with pytest.raises(
         InputError, match=r"^arm a: seed number 2 was tested on other lesions than the first \(1 and 2\)"
     ):
-        study_rows([outcome("a", [[0.5, 0.6], [0.5]])], "a")
-
-
-@pytest.mark.parametrize(
-    ("paper", "message"),
-    [
-        ({"Dice": "92.92"}, "^arm a: paper's figure for 'Dice'; expected one of dice, precision, recall, jaccard, "),
-        ({"dice": "about 92"}, "^arm a: paper's figure 'about 92' for dice; expected a number such as"),
-    ],
-)
-def test_figures_of_the_paper_that_are_none(paper: dict, message: str):
-    with pytest.raises(InputError, match=message):
-        study_rows([outcome("a", [[0.5, 0.6]], paper=paper)], "a")
+        study_rows([arm_result("a", [[0.5, 0.6], [0.5]])], "a")
 
 
 def test_the_guide_explains_every_column():

@@ -1,4 +1,4 @@
-"""One arm of a study with one seed: an ordinary training and its evaluations, each in a process of its own."""
+"""Work of one worker of a study: train an arm with one seed and test it, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from custom.errors import InputError
 from custom.files import as_json, lock_open_file, write_if_changed, writing
 from custom.runs.folder import epochs_done
 from scripts.common.formatting import slug
-from scripts.common.study_folder import TEST
+from scripts.common.results import TEST
 
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one worker does: train an arm with one seed and test it.
+    """One arm of a study with one seed.
 
     Attributes:
-        arm: its name.
-        seed: of the run.
-        study_dir: of the study.
-        config_files: of the training.
-        settings: the ids that it overrides.
-        tests: of each test the ids that the evaluation overrides.
+        arm: Name of the arm.
+        seed: Seed of the run.
+        study_dir: Folder of the study.
+        config_files: Config files of the training.
+        settings: Ids that the training overrides.
+        tests: Ids that the evaluation of each test overrides.
     """
 
     arm: str
@@ -61,18 +61,11 @@ class Job:
         return file
 
 
-def is_evaluated(job: Job, test: str) -> bool:
-    """Whether the results of `test` are there, which are the last that an evaluation writes."""
-    return (job.evaluation_dir(test) / "summary.json").is_file()
-
-
 def run_job(job: Job) -> None:
-    """Do what of `job` is not done: the epochs that its run lacks, and the tests without results.
-
-    A run without a checkpoint starts anew.
+    """Do what is missing of a job: epochs, and tests without results. A run without a checkpoint starts anew.
 
     Raises:
-        InputError: training or evaluation failed; the last line of what it said, and where the rest is.
+        InputError: Training or evaluation failed; quotes its last line and names the log.
     """
     with writing(job.log_file):
         job.log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -80,38 +73,34 @@ def run_job(job: Job) -> None:
     with opened as log:
         # On a cluster a worker may still do the job of a study that was killed: wait for it rather than do it twice.
         lock_open_file(log)
-        _finish(job, log)
-
-
-def _finish(job: Job, log: BinaryIO) -> None:
-    # A run names the places of its beginning; the data set may have moved.
-    places = {name: job.settings[name] for name in ("dataset_dir", "cache_dir")}
-    trained = epochs_done(job.run_dir)
-    if trained < job.settings["epochs"]:
-        if trained:
-            given = {**places, "resume": job.run_dir, "epochs": job.settings["epochs"]}
-            _run(job, log, "training", job.run_dir / "training.json", **given)
-        else:
+        # A run names the places of its beginning; the data set may have moved.
+        places = {name: job.settings[name] for name in ("dataset_dir", "cache_dir")}
+        trained = epochs_done(job.run_dir)
+        if not trained:
             shutil.rmtree(job.run_dir, ignore_errors=True)
             _run(job, log, "training", job.write_args())
-    for test, overrides in job.tests.items():
-        if not is_evaluated(job, test):
-            args_file = job.run_dir / "evaluating.json"
-            given = {**places, "evaluation_dir": job.evaluation_dir(test), **overrides}
-            _run(job, log, "evaluating", args_file, **given)
+        elif trained < job.settings["epochs"]:
+            given = {**places, "resume": job.run_dir, "epochs": job.settings["epochs"]}
+            _run(job, log, "training", job.run_dir / "training.json", **given)
+        for test, overrides in job.tests.items():
+            folder = job.evaluation_dir(test)
+            # An evaluation writes its summary last.
+            if not (folder / "summary.json").is_file():
+                given = {**places, "evaluation_dir": folder, **overrides}
+                _run(job, log, "evaluating", job.run_dir / "evaluating.json", **given)
 
 
 def _run(job: Job, log: BinaryIO, run_id: str, args_file: Path, **overrides: Any) -> None:
     flags = [part for name, value in overrides.items() for part in (f"--{name}", str(value))]
     command = ["monai.bundle", "run", run_id, "--args_file", str(args_file), *flags]
-    process = subprocess.Popen(
+    # The pipe stays open as long as this process waits.
+    code = subprocess.call(
         [sys.executable, "-m", "scripts.study.tethered", *command],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
     )
-    code = process.wait()
     if code:
         said = job.log_file.read_text(errors="replace").strip().splitlines() or ["nothing"]
         raise InputError(

@@ -8,7 +8,7 @@ import pytest
 
 from custom.data import Datalist
 from custom.errors import InputError
-from scripts.study.cases import choose_cases, mean_and_range, scaled, to_8_bit
+from scripts.study.images import choose_cases, mean_and_range, scaled, to_8_bit
 
 
 def names(cases: list[dict]) -> list[str]:

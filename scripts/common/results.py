@@ -1,4 +1,4 @@
-"""What the folder of a study holds, as a study writes and a report reads it."""
+"""Files that runs and studies leave in their folders, and how to read them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, NotRequired
 
 import numpy as np
 from pydantic import ConfigDict
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator, ScalarEvent
 from typing_extensions import TypedDict
 
 from custom.errors import InputError
 from custom.files import read_json
-from custom.metrics.vocabulary import METRICS
+from custom.metrics.vocabulary import METRICS, value_of
 
 Row = dict[str, Any]
 
-MEASURED = [name for name, metric in METRICS.items() if metric.studied or metric.baseline]
-
-
-RECORD = "study.json"
+RECORD, FIGURE, CASES = "study.json", "figure.png", "cases.png"
+# Folder of the one test that has no name.
+TEST = "test"
 
 
 class _Record(TypedDict):
@@ -32,31 +32,36 @@ class _Record(TypedDict):
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What a study's folder remembers.
+    """Read what a study's folder remembers.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: The file is damaged.
     """
     record: dict[str, Any] = read_json(folder / RECORD, "choose another --output_dir", _Record)
     return record
 
 
-# The folder of the one test that has no name.
-TEST = "test"
-
-
-FIGURE, CASES = "figure.png", "cases.png"
+def read_curves(run_dir: Path) -> dict[str, dict[int, ScalarEvent]]:
+    """Read every scalar that a run wrote for TensorBoard: its value and time at each epoch, in the epochs' order."""
+    events = EventAccumulator(str(run_dir), size_guidance={"scalars": 0})
+    events.Reload()
+    # A run that was stopped between two checkpoints repeats an epoch: the later event counts.
+    points = {tag: {event.step: event for event in events.Scalars(tag)} for tag in events.Tags()["scalars"]}
+    return {tag: dict(sorted(curve.items())) for tag, curve in points.items()}
 
 
 def mean_over_seeds(arm: str, lesions: Sequence[Sequence[Row]]) -> list[Row]:
-    """`lesion_id`, `patient_id`, measures and baselines of each lesion, averaged over the seeds.
+    """Average what studies show of each lesion over the seeds of an arm.
 
     Args:
         arm: Name of the arm.
-        lesions: The rows of `lesions.csv` of each seed.
+        lesions: Rows of `lesions.csv` of each seed.
+
+    Returns:
+        `lesion_id`, `patient_id`, metrics and baselines of each lesion.
 
     Raises:
-        InputError: the seeds have different lesions.
+        InputError: The seeds have different lesions.
     """
     by_seed = [{row["lesion_id"]: row for row in rows} for rows in lesions]
     for number, rows in enumerate(by_seed):
@@ -65,15 +70,12 @@ def mean_over_seeds(arm: str, lesions: Sequence[Sequence[Row]]) -> list[Row]:
                 f"arm {arm}: seed number {number + 1} was tested on other lesions than the first "
                 f"({len(rows)} and {len(by_seed[0])}); evaluate all seeds on one datalist"
             )
+    shown = [name for name, metric in METRICS.items() if metric.studied or metric.baseline]
     return [
         {
             "lesion_id": lesion,
             "patient_id": row["patient_id"],
-            **{
-                name: float(np.mean([rows[lesion][name] for rows in by_seed]))
-                for name in METRICS
-                if METRICS[name].studied or METRICS[name].baseline
-            },
+            **{name: float(np.mean([value_of(rows[lesion], name) for rows in by_seed])) for name in shown},
         }
         for lesion, row in by_seed[0].items()
     ]
