@@ -120,7 +120,7 @@ def test_more_seeds_later_and_tests_of_the_same_runs(phantom_dataset: Path, tmp_
         ({"wiener": False}, "--wiener: is what the arms of study filters differ in"),
         ({"seed": 3}, "--seed: is set by the study for each run"),
         ({"seeds": 0}, "--seeds: found 0, expected at least 1"),
-        ({"epoch": 3}, "--epoch: train.json, plain.json has no such setting; did you mean --epochs"),
+        ({"epoch": 3}, "--epoch: train.json has no such setting; did you mean --epochs"),
         ({"split": "table"}, r"table.json: no such datalist"),
     ],
 )

@@ -38,7 +38,7 @@ def test_every_arm_of_every_study_can_be_trained(name: str, dataset: Path):
     study = read_study(name)
     for arm in study.arms:
         settings = arm_settings(study, arm, str(dataset), "patient", {})
-        assert (settings["epochs"] == 100) == (study.config_file == ["plain.json"])
+        assert settings["epochs"] == {"released": 50, "paper's setting": 22}.get(arm, 100)
         assert settings["split"] == study.arms[arm].get("split", "patient")
 
 
@@ -48,7 +48,11 @@ def test_arms_of_one_size_are_compared_on_displaced_boxes():
     assert [paper[name] for name in ("image_size", "features")] == [
         default[name] for name in ("image_size", "features")
     ]
-    assert (paper["box_jitter"], paper["margin"], paper["split"]) == (0, 0.2, "patient")
+    assert (paper.get("box_jitter"), paper["margin"], paper["split"]) == (None, 0.2, "patient")
+
+
+# What `options/displaced_boxes.json` changes.
+DISPLACED = {"box_jitter", "lesion_crop", "context_crop", "drawn_crop", "train"}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "robustness"])
@@ -57,23 +61,22 @@ def test_a_study_varies_one_thing(name: str):
     expected = {
         "filters": {"wiener", "clahe"},
         "networks": {"network_name", "network_def"},
-        "improvements": {
-            *("box_jitter", "margin", "box_channel", "deep_supervision", "cross_entropy", "schedule", "ema_decay"),
-            *("strong_augmentation", "norm"),
-        },
+        "improvements": {*DISPLACED, "margin", "box_channel", "deep_supervision"}
+        | {"loss", "averaging", "validated_network", "ema_decay", "augmentations", "network_def"},
+        "jitter": DISPLACED,
     }
     expected["sizes"] = {"features", "image_size"}
-    others = {"artifacts": "remove_artifacts", "folds": "split", "jitter": "box_jitter"}
+    others = {"artifacts": "remove_artifacts", "folds": "split"}
     assert varied_ids(study) == expected.get(name, {others.get(name, name)})
 
 
 def test_an_improvement_is_one_change():
     study = read_study("improvements")
-    reference = study.arms[study.reference]
     for arm, overrides in study.arms.items():
-        changed = {name for name, value in overrides.items() if reference.get(name) != value}
-        assert set(reference) <= set(overrides)
-        assert len(changed) == (arm != study.reference)
+        files = overrides.get("config_file", [])
+        switches = {name: value for name, value in overrides.items() if name != "config_file"}
+        changes = [*files[1:], *switches] if "options/displaced_boxes.json" in files else ["exact boxes"]
+        assert len(changes) == (arm != study.reference)
     assert all(test["part"] == "validation" for test in study.tests.values())
 
 
@@ -87,8 +90,8 @@ def test_the_arms_are_those_of_the_paper():
 
 def test_config_files_of_all_arms_come_before_those_of_one(tmp_path: Path):
     arms = {"a": {}, "b": {"config_file": ["paper.json"]}}
-    study = read_study(write(tmp_path / "own.json", config_file=["plain.json"], arms=arms))
-    assert [Path(file).name for file in study.config_files("b")] == ["train.json", "plain.json", "paper.json"]
+    study = read_study(write(tmp_path / "own.json", config_file=["options/cosine.json"], arms=arms))
+    assert [Path(file).name for file in study.config_files("b")] == ["train.json", "cosine.json", "paper.json"]
 
 
 def test_an_arm_may_have_tests_of_its_own(tmp_path: Path):
@@ -144,7 +147,7 @@ def test_no_json_and_no_file(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arm", "expected"),
     [
-        ({"marginn": 0.5}, "arm 'b': --marginn: train.json, plain.json has no such setting; did you mean --margin"),
+        ({"marginn": 0.5}, "arm 'b': --marginn: train.json, cosine.json has no such setting; did you mean --margin"),
         ({"margin": "wide"}, "arm 'b': --margin: found 'wide', expected a valid number"),
         ({"seed": 3}, "arm 'b': --seed: is set by the study for each run"),
         ({"config_file": ["network_none.json"]}, "network_none.json: no such config file"),
@@ -154,7 +157,7 @@ def test_no_json_and_no_file(tmp_path: Path):
     ],
 )
 def test_a_faulty_arm_is_told_before_anything_is_trained(tmp_path: Path, dataset: Path, arm: dict, expected: str):
-    study = read_study(write(tmp_path / "own.json", config_file=["plain.json"], arms={"a": {}, "b": arm}))
+    study = read_study(write(tmp_path / "own.json", config_file=["options/cosine.json"], arms={"a": {}, "b": arm}))
     with pytest.raises(InputError, match=expected):
         arm_settings(study, "b", str(dataset), "patient", {})
 
