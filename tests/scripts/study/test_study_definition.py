@@ -153,7 +153,7 @@ def test_no_json_and_no_file(tmp_path: Path):
         ({"config_file": ["network_none.json"]}, "network_none.json: no such config file"),
         ({"split": "official"}, r"official.json: no such datalist; --split takes fold0"),
         ({"val_interval": 101}, "--val_interval: found 101, expected at most the 100 epochs"),
-        ({"config_file": ["network_unet.json"], "head": 2}, "--head: found 2, but the network is unet"),
+        ({"config_file": ["networks/unet.json"], "head": 2}, "--head: found 2, but the network is unet"),
     ],
 )
 def test_a_faulty_arm_is_told_before_anything_is_trained(tmp_path: Path, dataset: Path, arm: dict, expected: str):
