@@ -15,13 +15,12 @@ from monai.transforms import RandFlipd, Randomizable, RandRotate90d, Resized, Sc
 
 from custom.data import lesion_items, parts_of
 from custom.transforms import (
-    CLAHE,
+    CLAHEd,
     CropLesiond,
-    FrameFilterd,
     RandCropLesiond,
     RemoveArtifactsd,
     ScaleFramed,
-    WienerFilter,
+    WienerFilterd,
     lesion_window,
 )
 from scripts.common.cases import CONTEXT, Row, by_dice
@@ -178,10 +177,10 @@ def _title(step: Step) -> str:
     match transform:
         case RemoveArtifactsd():
             return "artifacts\nremoved"
-        case FrameFilterd(filter=WienerFilter(window=window)):
-            return f"Wiener filter,\n{_times(window)} pixels"
-        case FrameFilterd(filter=CLAHE(clip_limit=clip_limit, tiles=tiles)):
-            return f"CLAHE, clip {clip_limit:g},\n{_times(tiles)} tiles"
+        case WienerFilterd():
+            return f"Wiener filter,\n{_times(transform.converter.window)} pixels"
+        case CLAHEd():
+            return f"CLAHE, clip {transform.converter.clip_limit:g},\n{_times(transform.converter.tiles)} tiles"
         case CropLesiond():
             return f"crop, margin {share(transform.cropper.margin, 2)},\n{_times(step.image.shape)} pixels"
         case Resized():
