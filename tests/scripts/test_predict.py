@@ -198,6 +198,8 @@ def test_a_repetition_changes_nothing_and_does_only_what_is_not_done(
     assert {name: content for name, (content, _) in snapshot(tmp_path / "out").items()} == {
         name: content for name, (content, _) in before.items()
     }
+    (tmp_path / "out" / "b" / "b_1.json").write_text('{"files": ["b_1_mask.png"]}')
+    assert again() == ["b"]
     table.write_text(table.read_text().replace("b.dcm,30", "b.dcm,29"))
     assert again() == ["b"]
     write_image(images / "a.dcm", mass(31, 61), SOPInstanceUID="1.2.3.97")

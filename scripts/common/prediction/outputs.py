@@ -40,8 +40,8 @@ from scripts.common.prediction.predictor import Mammogram, Predictor
 Format = Literal["png", "nii.gz", "nrrd"]
 
 _SEGMENTATION, _REPORT = "segmentation.dcm", "report.dcm"
-# Of the picture of a lesion, in pixels.
-HEIGHT = 640
+# Height of the overlay in pixels.
+_HEIGHT = 640
 # A first axis to the patient's left and a second one to the back, where ITK puts every picture without a position.
 _PICTURE_AXES = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -69,24 +69,13 @@ class Order:
     engine: Engine
 
     @classmethod
-    def read(
-        cls,
-        output_dir: str,
-        run_dir: str | None,
-        form: Format = "png",
-        probability: bool = False,
-        engine: Engine = "torch",
-    ) -> Order:
-        """Read the recipe of a run, or without one that of the released weights, for an order.
-
-        Raises:
-            InputError: As for `read_recipe`.
-        """
+    def read(cls, output_dir: str, run_dir: str | None, form: Format, probability: bool, engine: Engine) -> Order:
+        """Read the recipe of an order; the errors are those of `read_recipe`."""
         recipe = read_recipe(run_dir)
         # A worker of a cluster may have been started in another folder.
         run = None if run_dir is None else str(Path(run_dir).resolve())
-        made_by = (recipe.identity, recipe.model_sha256, recipe.settings)
-        return cls(Path(output_dir).resolve(), run, *made_by, form, probability, engine)
+        facts = (recipe.identity, recipe.model_sha256, recipe.settings)
+        return cls(Path(output_dir).resolve(), run, *facts, form, probability, engine)
 
     def predictor(self) -> Predictor:
         """The predictor, built once in a process; see `predictor_of`."""
@@ -221,7 +210,7 @@ def _pictures(mammogram: Mammogram, finding: Finding, order: Order) -> dict[str,
     arrays = {"mask": finding.mask.astype(np.uint8)}
     if order.probability:
         arrays["probability"] = finding.probability
-    overlay = draw_overlay(mammogram.pixels, finding.mask, finding.box, CONTEXT, HEIGHT)
+    overlay = draw_overlay(mammogram.pixels, finding.mask, finding.box, CONTEXT, _HEIGHT)
     return {
         **{
             f"{finding.name}_{kind}.{order.form}": encode(array, mammogram, order.form)
