@@ -18,6 +18,7 @@ from monai.bundle import ConfigParser
 
 from custom.data import Datalist, boxed_items
 from custom.errors import InputError
+from custom.files import as_json
 from custom.readers import read_mask
 from custom.transforms import mask_box
 from scripts.common import bundle
@@ -162,7 +163,7 @@ def test_the_same_run_gives_the_same_bytes_and_nothing_of_this_machine(
     for name in ("inference", "train"):
         text = (bundle / "configs" / f"{name}.json").read_text()
         config, repository = json.loads(text), json.loads((shipped / "configs" / f"{name}.json").read_text())
-        assert json.dumps(config, indent=4, ensure_ascii=False) + "\n" == text
+        assert as_json(config).decode() == text
         changed = {key for key in config if config[key] != repository[key]} - {"initialize"}
         assert changed == {"features", "image_size", "threshold", "margin", "box_channel", "test_time_augmentation"}
         assert config["image_size"] == [64, 48]

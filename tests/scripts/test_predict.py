@@ -180,7 +180,7 @@ def test_a_repetition_changes_nothing_and_does_only_what_is_not_done(
         return original(order, job)
 
     original = verb.predict_job
-    monkeypatch.setattr(verb, "spread", here)
+    monkeypatch.setattr(verb, "parallel_map", here)
     monkeypatch.setattr(verb, "predict_job", predict_image)
 
     def again(**changes: object) -> list[str]:

@@ -51,7 +51,7 @@ def write_run(
     **settings: Any,
 ) -> Path:
     """A run folder with the evaluations `tests` of the first `lesions` of the test part of `dataset`."""
-    known = {"config_file": TRAIN, "dataset_dir": str(dataset), **SETTINGS, **settings}
+    known = {"config_file": [TRAIN], "dataset_dir": str(dataset), **SETTINGS, **settings}
     folder.mkdir(parents=True)
     (folder / "training.json").write_text(json.dumps(known))
     data = Datalist(dataset, "patient")
