@@ -49,31 +49,30 @@ def package(output_dir: str, run_dir: str | None = None) -> None:
 
 
 def bundle_files(recipe: Recipe) -> dict[str, bytes]:
-    """The files of the bundle by their place in it; its configs have the settings of `recipe`.
+    """The files of the bundle by their place in it; its `inference.json` has the settings of `recipe`.
 
     Raises:
         InputError: The config of `recipe` prepares an image otherwise than the bundle's.
     """
-    configs = {f"configs/{file.name}": file.read_bytes() for file in CONFIGS.glob("*.*")}
-    for name in ("inference", "train"):
-        config = json.loads(configs[f"configs/{name}.json"])
-        config |= {key: value for key, value in recipe.settings.items() if key in config}
-        configs[f"configs/{name}.json"] = as_json(config)
-        if name == "inference" and any(recipe.config.get(part) != config[part] for part in _DECIDING):
-            raise InputError(
-                f"{recipe.model}: its run's inference config prepares an image otherwise than {CONFIGS}"
-                "/inference.json, expected the same; package it with the version of the bundle that trained it"
-            )
+    config = json.loads((CONFIGS / "inference.json").read_bytes())
+    config |= {key: value for key, value in recipe.settings.items() if key in config}
+    if any(recipe.config.get(part) != config[part] for part in _DECIDING):
+        raise InputError(
+            f"{recipe.model}: its run's inference config prepares an image otherwise than {CONFIGS}/inference.json, "
+            "expected the same; package it with the version of the bundle that trained it"
+        )
     metadata = metadata_naming(recipe.model_sha256)
     if not recipe.settings["box_channel"]:
         image = metadata["network_data_format"]["inputs"]["image"]
         image |= {"num_channels": 1, "channel_def": {"0": image["channel_def"]["0"]}}
-    configs["configs/metadata.json"] = as_json(metadata)
+    configs = {file: file.read_bytes() for file in CONFIGS.rglob("*.*") if file.parent.name != "studies"}
+    configs |= {CONFIGS / "inference.json": as_json(config), METADATA: as_json(metadata)}
     documents = [file for file in (BUNDLE / "docs").rglob("*") if file.is_file()]
     return {
         # In the zip, `custom` is in the bundle's folder and not beside it.
         **{
-            place: text.replace(b"os.path.join(@bundle_root, '..')", b"@bundle_root") for place, text in configs.items()
+            file.relative_to(BUNDLE).as_posix(): text.replace(b"os.path.join(@bundle_root, '..')", b"@bundle_root")
+            for file, text in configs.items()
         },
         **{file.relative_to(BUNDLE).as_posix(): file.read_bytes() for file in documents},
         **{file.relative_to(ROOT).as_posix(): file.read_bytes() for file in (ROOT / "custom").rglob("*.py")},

@@ -149,25 +149,30 @@ def test_the_same_run_gives_the_same_bytes_and_nothing_of_this_machine(
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     shipped = ROOT / "bundle"
     assert {*places} == {
-        *(f"configs/{file.name}" for file in (shipped / "configs").iterdir() if file.is_file()),
+        *(
+            file.relative_to(shipped).as_posix()
+            for file in (shipped / "configs").rglob("*.*")
+            if "studies" not in str(file)
+        ),
         *(f"docs/{file.name}" for file in (shipped / "docs").iterdir()),
         *(file.relative_to(ROOT).as_posix() for file in (ROOT / "custom").rglob("*.py")),
         "models/model.pt",
         "LICENSE",
     }
     bundle = unpacked(files[0], tmp_path / "unpacked")
-    assert not any(str(tmp_path) in file.read_text() for file in (bundle / "configs").iterdir())
+    assert not any(str(tmp_path) in file.read_text() for file in (bundle / "configs").rglob("*.*"))
     weights = torch.load(bundle / "models" / "model.pt")
+    of_run = {"features", "image_size", "threshold", "margin", "box_channel", "test_time_augmentation"}
     image = json.loads((bundle / "configs" / "metadata.json").read_text())["network_data_format"]["inputs"]["image"]
     assert (image["num_channels"], list(image["channel_def"])) == (1, ["0"])
-    for name in ("inference", "train"):
+    for name, expected in (("inference", of_run), ("train", set())):
         text = (bundle / "configs" / f"{name}.json").read_text()
         config, repository = json.loads(text), json.loads((shipped / "configs" / f"{name}.json").read_text())
         assert as_json(config).decode() == text
-        changed = {key for key in config if config[key] != repository[key]} - {"initialize"}
-        assert changed == {"features", "image_size", "threshold", "margin", "box_channel", "test_time_augmentation"}
-        assert config["image_size"] == [64, 48]
-        ConfigParser(config).get_parsed_content("network_def").load_state_dict(weights)
+        assert {key for key in config if config[key] != repository[key]} - {"initialize"} == expected
+    config = json.loads((bundle / "configs" / "inference.json").read_text())
+    assert config["image_size"] == [64, 48]
+    ConfigParser(config).get_parsed_content("network_def").load_state_dict(weights)
 
 
 def test_what_cannot_be_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

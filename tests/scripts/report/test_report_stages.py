@@ -10,7 +10,7 @@ from monai.transforms import Compose
 from custom.data import lesion_items
 from scripts.report.blocks import Figures, NotThere
 from scripts.report.stages import Steps, augmented, preprocessing_stages, read_chain
-from tests.conftest import ROOT, TRAIN
+from tests.conftest import ROOT, TRAIN, with_files
 from tests.scripts.report.pictured_run import made_run
 
 
@@ -55,7 +55,7 @@ def test_steps_equal_the_chain_in_one_go(tmp_path: Path, dataset: Path):
 
 
 def test_samples_are_those_of_the_training(tmp_path: Path, dataset: Path):
-    run = made_run(tmp_path / "run", dataset, box_jitter=0.1)
+    run = made_run(tmp_path / "run", dataset, config_file=with_files("options/displaced_boxes"))
     item = lesion_items([run.evaluations[0].entry(run.evaluations[0].lesions[0])])[0]
     samples, random = augmented(read_chain(run), item)
     parser = read_chain(run)
