@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Metric:
-    """What is measured of a lesion, and how it is shown.
+    """A measure of a lesion, and how it is shown.
 
     Attributes:
         label: Name in a heading or a sentence.

@@ -12,7 +12,7 @@ from custom.errors import InputError
 
 
 class NotThere(InputError):
-    """A section cannot be made; the message tells the reader of the page what is missing and how to get it."""
+    """A section cannot be made; the message says what is missing and how to get it."""
 
 
 @dataclass(frozen=True)

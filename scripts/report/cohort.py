@@ -56,7 +56,7 @@ def kind_of_reason(reason: str) -> str:
 
 
 def _is_file(text: str) -> bool:
-    """Whether a text is the name or path of a file and no more; it may have spaces in it."""
+    """Tell whether a text is the name or path of a file and no more; it may have spaces in it."""
     return bool(re.fullmatch(r"\S+\.\w{1,5}|[^;:]*[/\\][^;:/\\]*\.\w{1,5}|/[^;:]*", text))
 
 

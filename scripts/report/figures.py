@@ -1,4 +1,4 @@
-"""What the report's figures have in common: style, axes, violins, and mammograms with outlines."""
+"""Style, axes, violins and outlined mammograms of the report's figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a lesion, as a report names it."""
+"""Names of attributes, size and box of a lesion, as a report shows them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DIAMETER = "diameter, pixels"
 
 
 def is_known(value: str | None) -> bool:
-    """Whether a lesion's metadata say something; data sets write `UNKNOWN` as well as nothing."""
+    """Tell whether a lesion's attribute says something; data sets write `UNKNOWN` as well as nothing."""
     return value not in (None, "", UNKNOWN)
 
 
@@ -29,7 +29,7 @@ def named_value(attribute: str, value: str) -> str:
 
 
 def known_attributes(row: Row) -> str:
-    """What is known of a lesion: `BI-RADS 4, ACR density 2, view MLO`."""
+    """The known attributes of a lesion: `BI-RADS 4, ACR density 2, view MLO`."""
     return ", ".join(named_value(attribute, row[attribute]) for attribute in GROUPS if is_known(row[attribute]))
 
 

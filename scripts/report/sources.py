@@ -114,7 +114,7 @@ class Run(_Folder):
 
     @property
     def dataset(self) -> dict[str, Any]:
-        """What is known of the data set; where it is not there, what an evaluation on it says, or its name alone."""
+        """Provenance of the data set; where it is not there, as an evaluation on it says, or its name alone."""
         if self.data:
             return self.data.provenance
         for evaluation in self.evaluations:
@@ -169,7 +169,7 @@ class Run(_Folder):
 
 @dataclass(frozen=True)
 class StudyResults(_Folder):
-    """What a study has left in its folder.
+    """The results in the folder of a study.
 
     Attributes:
         runs: Runs of each arm in the order of their seeds; empty for a study of images.

@@ -132,7 +132,7 @@ class Steps:
 
 
 def _shown(step: Step) -> bool:
-    """Whether there is a change to see: a frame whose levels are scaled is shown just like the one before."""
+    """Tell whether there is a change to see: a frame whose levels are scaled is shown just like the one before."""
     if step.change is None:
         return True
     if isinstance(step.transform, ScaleFramed):
