@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,17 +181,3 @@ def _decode(path: Path) -> Decoded:
         supported = ", ".join(suffix for kind in KINDS for suffix in kind.suffixes)
         raise InputError(f"{path}: unknown file type, expected one of {supported}; convert the file to one of them")
     return kind.decode(path)
-
-
-@contextmanager
-def quiet_monai() -> Iterator[None]:
-    """Keep back what MONAI says about a decoder for GPUs when it builds a reader: nothing here needs that decoder."""
-    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "NvImgCodec")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -13,7 +13,7 @@ from typing import Any
 import monai
 import torch
 
-from custom.errors import InputError, UnwritableError, find_input_error, message, reason
+from custom.errors import InputError, UnwritableError, find_input_error, reason
 from custom.files import check_writable, file_sha256, held, write_csv
 from custom.findings.dicom.algorithm import Algorithm
 from custom.readers import is_dicom
@@ -245,7 +245,7 @@ def _failed(request: Request, fault: str) -> Row:
 def _unforeseen(job: _Job, error: Exception) -> list[Row]:
     fault = f"{job.file}: unforeseen {type(error).__name__} ({reason(error)}); report it with the traceback"
     if isinstance(error, UnwritableError):
-        fault = message(error)
+        fault = str(error)
     return [_failed(request, fault) for request in job.requests]
 
 
@@ -264,7 +264,7 @@ def _fault(error: Exception) -> str:
     found = find_input_error(error)
     if found is None or isinstance(found, UnwritableError):
         raise found or error
-    return message(found)
+    return str(found)
 
 
 def _conclude(output: Path, images: Images, requests: Sequence[Request], rows: Sequence[Row]) -> None:

@@ -17,7 +17,7 @@ from custom.findings.measurements import measure
 from custom.findings.spacing import Spacing, read_spacing
 from custom.inferers import CropInferer
 from custom.readers import is_dicom
-from custom.readers.mammogram import quiet_monai
+from custom.readers.dicom import quiet_monai
 from custom.transforms import CropLesiond, lesion_window
 from custom.transforms.artifacts import breast_mask, breast_share
 from custom.transforms.crop import Box

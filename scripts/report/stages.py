@@ -24,7 +24,7 @@ from monai.transforms import (
 
 from custom.data import LesionDataset, lesion_items, parts_of
 from custom.metrics.vocabulary import BOX
-from custom.readers.mammogram import quiet_monai
+from custom.readers.dicom import quiet_monai
 from custom.transforms import (
     CLAHE,
     CropLesiond,
