@@ -27,8 +27,9 @@ class InputError(Exception):
     """
 
     def __init__(self, line: str = "") -> None:
-        # A DataLoader worker hands its error over with the traceback in front of the line, for `message` to cut off.
-        super().__init__(line if line.startswith("Caught ") else _printable(line))
+        if line.startswith(f"Caught {type(self).__name__} in DataLoader worker"):  # with the traceback before the line
+            line = line.strip().splitlines()[-1].partition(": ")[2]
+        super().__init__(_printable(line))
 
 
 def _printable(line: str) -> str:
@@ -60,11 +61,6 @@ def find_input_error(error: BaseException | None) -> InputError | None:
             return unwritable(error.filename or "an output file", error)
         error = error.__cause__ or error.__context__
     return None
-
-
-def message(error: InputError) -> str:
-    """Return the one line of `error`, which a DataLoader worker hands over behind a traceback."""
-    return str(error).strip().splitlines()[-1].removeprefix(f"{InputError.__module__}.{InputError.__qualname__}: ")
 
 
 def reason(error: Exception) -> str:
@@ -118,7 +114,7 @@ def _excepthook(kind: type[BaseException], error: BaseException, traceback: Trac
     if found is None:
         sys.__excepthook__(kind, error, traceback)
         return
-    _tell(f"Error: {message(found)}")
+    _tell(f"Error: {found}")
     sys.exit(2)
 
 

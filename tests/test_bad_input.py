@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import ROOT, SMALL, TRAIN, scalars, write_png
 
-from custom.errors import find_input_error, message
+from custom.errors import find_input_error
 
 NETWORK = TRAIN.replace("train.json", "networks/{}.json")
 
@@ -26,7 +26,7 @@ def refused(run: Callable, *arguments: object, **flags: object) -> str:
         run(*arguments, **flags)
     error = find_input_error(caught.value)
     assert error is not None, caught.value
-    line = message(error)
+    line = str(error)
     assert "\n" not in line
     return line
 

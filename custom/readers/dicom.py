@@ -10,6 +10,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -142,13 +143,19 @@ def _check_grey(path: Path, dataset: pydicom.Dataset) -> None:
 
 
 @contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Keep back pydicom's warnings and its logged tracebacks of failed decoders: the `InputError` tells the reason."""
-    logger = logging.getLogger("pydicom")
-    propagate, logger.propagate = logger.propagate, False
+def _quiet(library: str, **warning: str) -> Iterator[None]:
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="pydicom")
+            warnings.filterwarnings("ignore", **warning)  # type: ignore[arg-type]
             yield
     finally:
-        logger.propagate = propagate
+        logger.setLevel(level)
+
+
+# Keeps back pydicom's warnings and its logged tracebacks of failed decoders: the `InputError` says the reason.
+quiet_pydicom = partial(_quiet, "pydicom", module="pydicom")
+# Keeps back what MONAI says about a decoder for GPUs when it builds a reader: nothing here needs that decoder.
+quiet_monai = partial(_quiet, "monai.data.nvimgcodec_pydicom_plugin", message="NvImgCodec")

@@ -16,7 +16,6 @@ from custom.errors import (
     UnwritableError,
     expectation,
     find_input_error,
-    message,
     reason,
     report_input_errors,
     unwritable,
@@ -57,18 +56,22 @@ def test_a_full_disk_is_an_input_error_whichever_library_met_it() -> None:
 
 
 class Broken:
+    def __init__(self, error: InputError) -> None:
+        self.error = error
+
     def __getitem__(self, index: int) -> int:
-        raise InputError("a.dcm: broken")
+        raise self.error
 
     def __len__(self) -> int:
         return 1
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_the_line_of_an_error_of_a_worker_is_its_own(workers: int) -> None:
-    with pytest.raises(InputError) as caught:
-        list(DataLoader(Broken(), num_workers=workers))  # type: ignore[arg-type]
-    assert message(caught.value) == "a.dcm: broken"
+@pytest.mark.parametrize("kind", [InputError, UnwritableError])
+def test_the_line_of_an_error_of_a_worker_is_its_own(kind: type[InputError], workers: int) -> None:
+    with pytest.raises(kind) as caught:
+        list(DataLoader(Broken(kind("a.dcm: broken")), num_workers=workers))  # type: ignore[arg-type]
+    assert str(caught.value) == "a.dcm: broken"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-from custom.errors import find_input_error, message
+from custom.errors import find_input_error
 from tests.hostile.entries import read
 from tests.hostile.mutations import damage, remove
 from tests.hostile.seeds import Seed
@@ -59,7 +59,7 @@ def _read(seed: Seed, file: Path, work: Path) -> tuple[str, str]:
         found = find_input_error(error)
         if found is None:
             return "exception", "".join(traceback.format_exception(error))[-3000:]
-        line = message(found)
+        line = str(found)
         if "\n" in line or not line.isprintable():
             return "not one line", line
         if len(line) > 2000:

@@ -16,7 +16,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 
 from custom.data import Datalist, boxed_items
-from custom.errors import InputError, message
+from custom.errors import InputError
 from custom.readers import read_mask, read_pixels
 from custom.transforms import CLAHE, WienerFilter, mask_box
 from scripts import predict as verb
@@ -70,7 +70,7 @@ def told_of(output: Path, name: str = "a") -> dict[str, Any]:
 def refused(**arguments: Any) -> str:
     with pytest.raises(InputError) as caught:
         predict(**arguments)
-    line = message(caught.value)
+    line = str(caught.value)
     assert "\n" not in line
     return line
 
