@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custom.errors import InputError
-from scripts.common.datasets import TABLES, UNKNOWN
+from scripts.common.datasets import CBIS_DDSM_TABLES, UNKNOWN
 from scripts.common.tables import Row, read_content, read_table
 from scripts.prepare.walk import walk
 
@@ -105,7 +105,7 @@ def read_tables(folder: Path) -> Tables:
     """
     lesions: dict[str, Lesion] = {}
     series_keys: dict[str, Key] = {}
-    files = {part: _find(folder, name) for part, name in TABLES.items()}
+    files = {part: _find(folder, name) for part, name in CBIS_DDSM_TABLES.items()}
     contents = [read_content(file) for file in files.values()]
     for (part, file), content in zip(files.items(), contents, strict=True):
         rows = read_table(content, file, (*METADATA.values(), ABNORMALITY, *PATHS))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from custom.data import PARTS, Datalist
 from custom.errors import InputError
-from scripts.common.datasets import told_name
+from scripts.common.datasets import full_name
 from scripts.common.formatting import count, slug
 from scripts.common.palette import BLUE, GREEN, ORANGE
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
@@ -50,7 +50,7 @@ def audit(source: Run | Study) -> list[Block]:
     """
     folders = {data.folder: data for data in _datasets(source)}
     return [
-        _audit_table(folder / "audit.csv", told_name(data.content))
+        _audit_table(folder / "audit.csv", full_name(data.content))
         for folder, data in folders.items()
         if (folder / "audit.csv").is_file()
     ]
@@ -107,7 +107,7 @@ def _distribution(data: Datalist, attribute: str, label: str) -> Figure | None:
     finish(axes, label, "share of the part's lesions, %")
     legend_below(drawing)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
-    name, split = told_name(data.content), data.split
+    name, split = full_name(data.content), data.split
     caption = f"{name}, split {split}."
     if unknown:
         caption += f" Without a known value and left out: {count(unknown, 'lesion')}."

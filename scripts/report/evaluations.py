@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.common.datasets import told_name
+from scripts.common.datasets import full_name
 from scripts.common.formatting import count_lesions, slug
 from scripts.common.study_folder import TEST, mean_over_seeds, read_record
 from scripts.report.blocks import NotThere
@@ -63,7 +63,7 @@ def title(run: Run, evaluation: Evaluation) -> str:
 def tested_on(evaluation: Evaluation) -> str:
     """`inbreast_mass, split test`; `synthetic inbreast_mass, split test` of phantoms."""
     dataset = evaluation.summary["dataset"]
-    return f"{told_name(dataset)}, split {dataset['split']}"
+    return f"{full_name(dataset)}, split {dataset['split']}"
 
 
 def suffix(run: Run, evaluation: Evaluation) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from custom.data import FILE_KEYS
 from scripts.common.cases import Row
-from scripts.common.datasets import UNKNOWN, told_name
+from scripts.common.datasets import UNKNOWN, full_name
 from scripts.report.blocks import NotThere
 from scripts.report.sources import Evaluation
 
@@ -49,7 +49,7 @@ def entry_of(evaluation: Evaluation, row: Row) -> Row:
     """
     if evaluation.data is None:
         raise NotThere(
-            f"The mammograms of {told_name(evaluation.summary['dataset'])} are not where {evaluation.name} found them. "
+            f"The mammograms of {full_name(evaluation.summary['dataset'])} are not where {evaluation.name} found them. "
             "Pass the prepared data set by --dataset_dir."
         )
     entry = evaluation.data.entries[row["lesion_id"]]

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from custom.data import PARTS
-from scripts.common.datasets import told_name
+from scripts.common.datasets import full_name
 from scripts.common.formatting import count_lesions, share
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
@@ -84,7 +84,7 @@ def _data_rows(run: Run) -> Rows:
         same = [s for s in summaries if (s["settings"]["dataset_dir"], s["settings"]["split"]) == place]
         about = same[0]["dataset"] if same else {"name": PurePath(place[0]).name}
     rows += [
-        ("data set", told_name(about)),
+        ("data set", full_name(about)),
         ("source of the data", about.get("source", "")),
         ("split", run.args["split"]),
     ]

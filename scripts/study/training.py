@@ -12,7 +12,7 @@ import torch
 from custom.errors import InputError
 from custom.locks import held
 from scripts.common.bundle import bundle_version
-from scripts.common.datasets import told_name
+from scripts.common.datasets import full_name
 from scripts.common.documents import check_place
 from scripts.common.parallel import spread
 from scripts.study.arm import Job, run_job
@@ -86,7 +86,7 @@ def heading(study: Study, jobs: list[Job], datasets: list[dict[str, Any]]) -> di
         "name": study.name,
         "description": study.description,
         "test": study.test_heading,
-        "dataset": told_name(datasets[0]),
+        "dataset": full_name(datasets[0]),
         "split": ", ".join(dataset["split"] for dataset in datasets),
         "manifest_sha256": datasets[0]["manifest_sha256"],
         "datalist_sha256": ", ".join(dataset["datalist_sha256"] for dataset in datasets),

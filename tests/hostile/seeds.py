@@ -139,7 +139,7 @@ def _tables(folder: Path) -> Iterator[Seed]:
     prepared = _folder(folder / "prepared")
     prepare_manifest(str(next(own.glob("*.csv"))), str(prepared), copy=True)
     with (prepared / "audit.csv").open(newline="") as table:
-        names = ("lesion_id", "patient_id", *METADATA[1:])
+        names = ("lesion_id", *METADATA)
         lesions = [
             {"image": f"images/{Path(row['image']).name}", "label": f"masks/{row['lesion_id']}.png"}
             | {name: row.get(name) or "N/A" for name in names}

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import snapshot
+from conftest import ROOT, snapshot
 from hypothesis import example, given
 from hypothesis import strategies as st
 from monai.data import load_decathlon_datalist
@@ -22,7 +22,7 @@ from scripts.common.phantom.generate import generate_phantom
 from scripts.phantoms.inbreast import (
     DEFECTS,
     RELEASE,
-    Mammogram,
+    InbreastImage,
     encode_annotation,
     hash_patient,
     outline,
@@ -48,12 +48,12 @@ def square(x: int, y: int, side: int = 10) -> np.ndarray:
     return mask
 
 
-def mammogram(image_id: int, *masks: np.ndarray, **other: object) -> Mammogram:
+def mammogram(image_id: int, *masks: np.ndarray, **other: object) -> InbreastImage:
     """An image of noise, brighter where a mask `(X, Y)` is."""
     values = np.random.default_rng(image_id).integers(100, 8000, (COLUMNS, ROWS))
     values += 8000 * (np.maximum.reduce([np.zeros((COLUMNS, ROWS), np.uint8), *masks]) > 0)
     settings: dict[str, object] = {"laterality": "LEFT", "view": "MLO", "birads": "4a", "density": "3"}
-    return Mammogram(
+    return InbreastImage(
         image_id=str(image_id),
         patient=f"P{image_id // 10}",
         image=np.ascontiguousarray(values.T.astype(np.uint16)),
@@ -77,7 +77,7 @@ def read_mask(dataset: Path, lesion: str) -> np.ndarray:
 
 @pytest.fixture
 def prepare(scheduler: str, tmp_path: Path) -> Callable[..., Path]:
-    def run(*mammograms: Mammogram, defects: tuple[str, ...] = (), **flags: bool) -> Path:
+    def run(*mammograms: InbreastImage, defects: tuple[str, ...] = (), **flags: bool) -> Path:
         if mammograms:
             write_tree(tmp_path / "raw", mammograms, defects)
         prepare_inbreast(str(tmp_path / "raw"), str(tmp_path / "out"), scheduler=scheduler, **flags)
@@ -472,7 +472,7 @@ def test_the_test_list(tmp_path: Path):
 
 
 def test_the_list_in_the_repository():
-    file = Path(__file__).parents[2] / "datalists" / "inbreast_mass.json"
+    file = ROOT / "datalists" / "inbreast_mass.json"
     entries = load_decathlon_datalist(file, data_list_key="test", base_dir=file.parent)
     assert len({entry["image"] for entry in entries}) == len(entries) == inbreast.MAMMOGRAMS
     content = json.loads(file.read_text())
