@@ -30,9 +30,9 @@ from scripts.phantoms.inbreast import (
     write_inbreast,
     write_tree,
 )  # fmt: skip
-from scripts.prepare import inbreast
+from scripts.prepare import inbreast, output
+from scripts.prepare.datalists import inbreast_datalist
 from scripts.prepare.inbreast import prepare_inbreast
-from scripts.prepare.inbreast_datalist import inbreast_datalist
 from scripts.prepare.inbreast_files import parse_image_name, parse_point, rasterise, read_sheet
 
 COLUMNS, ROWS = 120, 150
@@ -212,7 +212,7 @@ def test_a_run_that_stopped_midway_is_finished(prepare: Callable[..., Path], mon
     mammograms = [mammogram(11, L_SHAPE), mammogram(12, L_SHAPE, square(5, 5))]
     finished = {name: content for name, (content, _) in snapshot(prepare(*mammograms)).items()}
     shutil.rmtree(out := prepare())
-    link_image = inbreast.link_image
+    link_image = output.link_image
 
     def stop_at_the_second(source: Path, target: Path, copy: bool) -> None:
         if target.stem == "12":
@@ -220,7 +220,7 @@ def test_a_run_that_stopped_midway_is_finished(prepare: Callable[..., Path], mon
         link_image(source, target, copy)
 
     with monkeypatch.context() as patch:
-        patch.setattr(inbreast, "link_image", stop_at_the_second)
+        patch.setattr(output, "link_image", stop_at_the_second)
         with pytest.raises(InputError, match="stopped"):
             prepare()
     assert not (out / "datalists").exists()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from custom.errors import InputError
 from scripts.common.datasets import CBIS_DDSM_TABLES
-from scripts.prepare.cbis_ddsm_tables import Key, parse_key, read_tables
+from scripts.prepare.cbis_ddsm_files import Key, parse_key, read_tables
 
 COLUMNS = [
     "patient_id",
