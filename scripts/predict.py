@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from custom.errors import InputError, UnwritableError, message, reason
+from custom.errors import InputError, UnwritableError, reason
 from custom.files import check_writable, held, write_csv
 from scripts.common.parallel import parallel_map
 from scripts.common.prediction.boxes import Request, read_requests
@@ -98,7 +98,7 @@ def _predict_all(order: Order, jobs: Sequence[Job], scheduler: str | None) -> li
 def _unforeseen(job: Job, error: Exception) -> list[Row]:
     fault = f"{job.file}: unforeseen {type(error).__name__} ({reason(error)}); report it with the traceback"
     if isinstance(error, UnwritableError):
-        fault = message(error)
+        fault = str(error)
     return [failed(request, fault) for request in job.requests]
 
 

@@ -18,9 +18,9 @@ from custom.errors import InputError
 from custom.readers import read_mask, read_pixels
 from scripts.phantoms import phantoms
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
-from scripts.prepare.greys import grey_fault
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
+from scripts.prepare.pairs import grey_fault
 from tests.custom.findings.dicom.mammogram import mass, write_mammogram
 
 SIZE = [160, 240]

@@ -10,20 +10,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import SecondaryCaptureImageStorage
 
-from custom.files import write_if_changed
-from scripts.common.datasets import TABLES
+from custom.files import write_csv, write_if_changed
+from scripts.common.datasets import CBIS_DDSM_TABLES
+from scripts.phantoms import encode
+from scripts.phantoms.encode import Pixels
 
 UID_ROOT = "1.3.6.1.4.1.9590.100.1.2"
 COLLECTION = "CBIS-DDSM"
@@ -33,15 +33,8 @@ COLUMNS = (
     "mass shape", "mass margins", "assessment", "pathology", "subtlety", "image file path", "cropped image file path",
     "ROI mask file path",
 )  # fmt: skip
-MIRROR_COLUMNS = (
-    "file_path", "image_path", "BitsAllocated", "Columns", "Modality", "PatientID", "PhotometricInterpretation", "Rows",
-    "SOPInstanceUID", "SeriesDescription", "SeriesInstanceUID", "StudyInstanceUID",
-)  # fmt: skip
-META_COLUMNS = ("SeriesInstanceUID", "StudyInstanceUID", "Modality", "SeriesDescription", "Collection", "ImageCount")
 # The crop is up to this many pixels wider than the mask's box on each side.
 CROP_MARGIN = 2
-
-Pixels = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -63,12 +56,12 @@ class RawMammogram:
 
     Attributes:
         part: `Training` or `Test`.
-        patient_id: such as `P_00001`.
+        patient_id: Such as `P_00001`.
         laterality: `LEFT` or `RIGHT`.
         view: `CC` or `MLO`.
         density: ACR class.
-        image: grey levels, 8 or 16 bit, bright = dense, `(rows, columns)`.
-        lesions: with their masks.
+        image: Grey levels, 8 or 16 bit, bright = dense, `(rows, columns)`.
+        lesions: Its masses.
     """
 
     part: str
@@ -92,15 +85,15 @@ class RawFile:
     Attributes:
         key: PatientID, and name of the outermost folder: that of the mammogram, or of the lesion.
         role: `mammogram`, `crop` or `mask`.
-        series: tells the series of a key apart; files of one name share one.
+        series: Tells the series of a key apart; files of one name share one.
         description: SeriesDescription.
-        number: place in the series, from 0.
+        number: Place in the series, from 0.
         pixels: 16 bit, masks 8 bit, `(rows, columns)`.
-        patient_id: as the header has it.
-        folder: name of the outermost folder.
-        inverted: stored as MONOCHROME1.
-        kept: the share of the bytes that is left; 0 for a file of something else.
-        copied: lies in a second folder, with the same UIDs.
+        patient_id: PatientID in the header.
+        folder: Name of the outermost folder.
+        inverted: Whether it is stored as MONOCHROME1.
+        kept: Share of the bytes that is left; 0 for a file of something else.
+        copied: Whether it is in a second folder, with the same UIDs.
     """
 
     key: str
@@ -132,94 +125,92 @@ class RawFile:
 
 
 def digest(*names: str) -> int:
-    """A number that looks random and depends on the names alone."""
+    """Return a number that looks random and depends on the names alone."""
     return int.from_bytes(hashlib.sha256("/".join(names).encode()).digest()[:14], "big")
 
 
 def make_uid(*names: str) -> str:
-    """A UID of the names, below the root that the collection's own have."""
+    """Make a UID of the names, below the root that the collection's own have."""
     return f"{UID_ROOT}.{digest(*names)}"
 
 
 def raw_files(mammogram: RawMammogram) -> list[RawFile]:
-    """The files of a sound mammogram: the full one, and for each lesion crop and mask in one series, in any order."""
+    """Make the files of a sound mammogram: the full image, and for each lesion crop and mask in one series."""
     image = mammogram.image.astype(np.uint16)
-    files = [_file(mammogram.key, "mammogram", image, 0)]
+
+    def file(key: str, role: str, pixels: Pixels, number: int) -> RawFile:
+        series = DESCRIPTIONS["mammogram" if role == "mammogram" else "mask"]
+        return RawFile(key, role, series, series, number, pixels, patient_id=key, folder=key)
+
+    files = [file(mammogram.key, "mammogram", image, 0)]
     for lesion in mammogram.lesions:
         key = f"{mammogram.key}_{lesion.number}"
         mask_first = digest(key, "order") % 2
-        files.append(
-            _file(key, "crop", crop(image, lesion.mask, digest(key, "margin") % (CROP_MARGIN + 1)), mask_first)
-        )
-        files.append(_file(key, "mask", lesion.mask, 1 - mask_first))
+        crop = _crop(image, lesion.mask, digest(key, "margin") % (CROP_MARGIN + 1))
+        files += [file(key, "crop", crop, mask_first), file(key, "mask", lesion.mask, 1 - mask_first)]
     return files
 
 
-def _file(key: str, role: str, pixels: Pixels, number: int) -> RawFile:
-    series = DESCRIPTIONS["mammogram" if role == "mammogram" else "mask"]
-    return RawFile(key, role, series, series, number, pixels, patient_id=key, folder=key)
-
-
-def crop(image: Pixels, mask: Pixels, margin: int) -> Pixels:
-    """The mammogram at the mask's box, `margin` pixels wider on each side where there is room."""
+def _crop(image: Pixels, mask: Pixels, margin: int) -> Pixels:
+    """Cut the mammogram at the mask's box, `margin` pixels wider on each side where there is room."""
     x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
     rows, columns = slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
     return np.ascontiguousarray(image[rows, columns])
 
 
-def classic_path(file: RawFile) -> str:
-    """As the download tool names them today."""
+def _classic_path(file: RawFile) -> str:
+    """Name a file as the download tool does today."""
     study = f"10-04-2016-DDSM-NA-{file.study_uid[-5:]}"
     return f"{file.folder}/{study}/1.000000-{file.description}-{file.series_uid[-5:]}/1-{file.number + 1}.dcm"
 
 
-def older_path(file: RawFile) -> str:
-    """As the download tool named them before."""
+def _older_path(file: RawFile) -> str:
+    """Name a file as the download tool did before."""
     study = f"10-04-2016-DDSM-{file.study_uid[-5:]}"
     return f"{file.folder}/{study}/1-{file.description}-{file.series_uid[-5:]}/{file.number:06d}.dcm"
 
 
-def uid_path(file: RawFile) -> str:
-    """As the tables name them."""
+def _uid_path(file: RawFile) -> str:
+    """Name a file as the tables do."""
     return f"{file.folder}/{file.study_uid}/{file.series_uid}/{file.number:06d}.dcm"
 
 
-def jpeg_path(file: RawFile) -> str:
-    """As the JPEG mirror names them; the number says nothing."""
+def _jpeg_path(file: RawFile) -> str:
+    """Name a file as the JPEG mirror does; the number says nothing."""
     return f"{file.series_uid}/1-{(digest(file.series_uid) + file.number) % 1000:03d}.jpg"
 
 
 PATHS: dict[str, Callable[[RawFile], str]] = {
-    "classic": classic_path,
-    "older": older_path,
-    "uid": uid_path,
-    "jpeg": jpeg_path,
+    "classic": _classic_path,
+    "older": _older_path,
+    "uid": _uid_path,
+    "jpeg": _jpeg_path,
 }
 VARIANTS = (*PATHS, "mixed")
 
 
 class CbisDdsmWriter:
-    """Writes a raw tree mammogram by mammogram; nothing is written where it lies already.
+    """Write a raw tree mammogram by mammogram; what is there already is not written again.
 
     Args:
-        output_dir: of the tree.
+        output_dir: Folder of the tree.
         variant: `classic`, `older`, `uid`, `jpeg`, or `mixed`: one after the other.
-        untidy: tables with stray spaces and empty cells.
+        untidy: Whether the tables have stray spaces and empty cells.
     """
 
     def __init__(self, output_dir: Path, variant: str = "classic", untidy: bool = False) -> None:
         self.output_dir, self.variant, self.untidy = output_dir, variant, untidy
         self.mammograms = 0
-        self.rows: dict[str, list[list[str]]] = {part: [] for part in TABLES}
+        self.rows: dict[str, list[list[str]]] = {part: [] for part in CBIS_DDSM_TABLES}
         self.mirrored: list[RawFile] = []
 
     def write(self, mammogram: RawMammogram, files: Sequence[RawFile], swapped: bool = False) -> None:
         """Write a mammogram's files and note its rows.
 
         Args:
-            mammogram: what the table says of it.
-            files: as `raw_files` gives them, or spoiled.
-            swapped: write the paths of crop and mask into each other's column.
+            mammogram: Content of the rows.
+            files: Its files as `raw_files` gives them, or spoiled.
+            swapped: Whether the paths of crop and mask are in each other's column.
         """
         variant = tuple(PATHS)[self.mammograms % len(PATHS)] if self.variant == "mixed" else self.variant
         self.mammograms += 1
@@ -227,8 +218,9 @@ class CbisDdsmWriter:
             path = f"{'jpeg' if variant == 'jpeg' else COLLECTION}/{PATHS[variant](file)}"
             if file.copied:
                 path = f"copy/{path}"
-            content = encode_jpeg(file) if variant == "jpeg" else encode_dicom(file)
-            write_if_changed(self.output_dir / path, damage(content, file.kept))
+            content = encode.encode_jpeg(file.pixels) if variant == "jpeg" else encode_dicom(file)
+            kept = content[: round(file.kept * len(content))] or b"<html>503 Service Unavailable</html>"
+            write_if_changed(self.output_dir / path, kept)
             if variant == "jpeg":
                 # Pixels are not kept: the tables of the mirror need the shape only.
                 self.mirrored.append(replace(file, pixels=np.broadcast_to(np.uint8(0), file.pixels.shape)))
@@ -240,18 +232,15 @@ class CbisDdsmWriter:
     def write_tables(self) -> None:
         """Write the tables, after the last mammogram."""
         folder = self.output_dir / "csv" if self.variant == "jpeg" else self.output_dir
-        for part, name in TABLES.items():
-            write_if_changed(folder / name, _csv(COLUMNS, self.rows[part], "\r\n"))
+        for part, name in CBIS_DDSM_TABLES.items():
+            text = io.StringIO()
+            csv.writer(text).writerows([COLUMNS, *self.rows[part]])
+            write_if_changed(folder / name, text.getvalue().encode())
         if self.mirrored:
-            image_rows = [_image_row(file) for file in self.mirrored]
-            write_if_changed(self.output_dir / "csv/dicom_info.csv", _csv(MIRROR_COLUMNS, image_rows))
-            series = {file.series_uid: file for file in self.mirrored}
-            counts = {uid: sum(file.series_uid == uid for file in self.mirrored) for uid in series}
-            rows = [
-                [uid, file.study_uid, "MG", file.description, COLLECTION, str(counts[uid])]
-                for uid, file in series.items()
-            ]
-            write_if_changed(self.output_dir / "csv/meta.csv", _csv(META_COLUMNS, rows))
+            write_csv(self.output_dir / "csv/dicom_info.csv", [_mirror_row(file) for file in self.mirrored])
+            counts = Counter(file.series_uid for file in self.mirrored)
+            series = {file.series_uid: file for file in self.mirrored}.values()
+            write_csv(self.output_dir / "csv/meta.csv", [_series_row(file, counts[file.series_uid]) for file in series])
 
     def _row(self, mammogram: RawMammogram, lesion: RawLesion, files: dict[str, RawFile], swapped: bool) -> list[str]:
         key = f"{mammogram.key}_{lesion.number}"
@@ -280,59 +269,31 @@ def _table_path(key: str, series: str, number: int) -> str:
     return f"{key}/{make_uid(key)}/{make_uid(key, series)}/{number:06d}.dcm"
 
 
-def _image_row(file: RawFile) -> list[str]:
+def _mirror_row(file: RawFile) -> dict[str, object]:
     rows, columns = file.pixels.shape
-    return [
-        f"{COLLECTION}/dicom/{uid_path(file)}", f"{COLLECTION}/jpeg/{jpeg_path(file)}",
-        "8" if file.role == "mask" else "16", str(columns), "MG", file.patient_id, "MONOCHROME2", str(rows),
-        file.sop_uid, file.description, file.series_uid, file.study_uid,
-    ]  # fmt: skip
+    return {
+        "file_path": f"{COLLECTION}/dicom/{_uid_path(file)}", "image_path": f"{COLLECTION}/jpeg/{_jpeg_path(file)}",
+        "BitsAllocated": 8 if file.role == "mask" else 16, "Columns": columns, "Modality": "MG",
+        "PatientID": file.patient_id, "PhotometricInterpretation": "MONOCHROME2", "Rows": rows,
+        "SOPInstanceUID": file.sop_uid, "SeriesDescription": file.description, "SeriesInstanceUID": file.series_uid,
+        "StudyInstanceUID": file.study_uid,
+    }  # fmt: skip
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]], newline: str = "\n") -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator=newline)
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue().encode()
+def _series_row(file: RawFile, images: int) -> dict[str, object]:
+    return {
+        "SeriesInstanceUID": file.series_uid, "StudyInstanceUID": file.study_uid, "Modality": "MG",
+        "SeriesDescription": file.description, "Collection": COLLECTION, "ImageCount": images,
+    }  # fmt: skip
 
 
 def encode_dicom(file: RawFile) -> bytes:
-    """The file as uncompressed DICOM: secondary capture, without pixel spacing, as the collection has it."""
-    pixels = np.iinfo(file.pixels.dtype).max - file.pixels if file.inverted else file.pixels
-    bits = 8 * pixels.dtype.itemsize
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    meta.MediaStorageSOPInstanceUID = file.sop_uid
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
-    dataset.SOPClassUID = SecondaryCaptureImageStorage
-    dataset.SOPInstanceUID = file.sop_uid
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = file.study_uid, file.series_uid
-    dataset.StudyDate, dataset.StudyTime, dataset.AccessionNumber = "20161004", "120000", ""
-    dataset.Modality, dataset.ConversionType = "MG", "WSD"
-    dataset.SeriesDescription = file.description
-    dataset.PatientName = dataset.PatientID = file.patient_id
-    dataset.PatientBirthDate = dataset.PatientSex = dataset.ReferringPhysicianName = dataset.StudyID = ""
-    dataset.SeriesNumber, dataset.InstanceNumber = 1, file.number + 1
-    dataset.BodyPartExamined, dataset.PatientOrientation = "BREAST", file.key.split("_")[4]
-    dataset.SamplesPerPixel, dataset.PixelRepresentation = 1, 0
-    dataset.PhotometricInterpretation = "MONOCHROME1" if file.inverted else "MONOCHROME2"
-    dataset.Rows, dataset.Columns = pixels.shape
-    dataset.BitsAllocated = dataset.BitsStored = bits
-    dataset.HighBit = bits - 1
-    dataset.PixelData = pixels.tobytes() + bytes(pixels.nbytes % 2)
-    content = io.BytesIO()
-    dataset.save_as(content, enforce_file_format=True)
-    return content.getvalue()
-
-
-def encode_jpeg(file: RawFile) -> bytes:
-    """The file as the JPEG mirror has it: 8 bit, from its darkest to its brightest level."""
-    pixels = cv2.normalize(file.pixels, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
-    return bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
-
-
-def damage(content: bytes, kept: float) -> bytes:
-    """The first part of a file, or text instead of a file if nothing is kept."""
-    return content[: round(kept * len(content))] if kept else b"<html>503 Service Unavailable</html>"
+    """Encode a file as uncompressed DICOM: secondary capture, without pixel spacing, as the collection has it."""
+    return encode.encode_dicom(
+        file.pixels, 8 * file.pixels.dtype.itemsize, file.inverted,
+        SOPClassUID=SecondaryCaptureImageStorage, SOPInstanceUID=file.sop_uid, StudyInstanceUID=file.study_uid,
+        SeriesInstanceUID=file.series_uid, StudyID="", SeriesNumber=1, InstanceNumber=file.number + 1,
+        StudyDate="20161004", StudyTime="120000", AccessionNumber="", ConversionType="WSD",
+        SeriesDescription=file.description, PatientName=file.patient_id, PatientID=file.patient_id, PatientSex="",
+        ReferringPhysicianName="", BodyPartExamined="BREAST", PatientOrientation=file.key.split("_")[4],
+    )  # fmt: skip

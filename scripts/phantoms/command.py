@@ -1,4 +1,4 @@
-"""The verb `phantoms`: checks what was asked for, generates, writes."""
+"""The verb `phantoms`: check the settings, generate, write."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from custom.errors import InputError
 from custom.files import LOCK, as_json, held, write_if_changed
 from scripts.common.datasets import PHANTOMS
-from scripts.common.phantom.cohort import DENSITIES, SIDES, VIEWS, draw_patient
+from scripts.common.phantom.cohort import DENSITIES, SIDES, STANDARD_VIEWS, draw_patient
 from scripts.common.phantom.generate import Phantom, generate_phantom
 from scripts.phantoms.layouts import LAYOUTS
 
@@ -25,7 +25,7 @@ MOST_PATIENTS = 99999
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, checked; the record beside the phantoms holds the same."""
+    """Checked settings; the record beside the phantoms holds the same."""
 
     layout: str
     patients: int
@@ -47,7 +47,7 @@ def phantoms(
     seed: int = 0,
     image_size: Sequence[int] = (800, 1300),
     densities: Sequence[int] = DENSITIES,
-    views: Sequence[str] = VIEWS,
+    views: Sequence[str] = STANDARD_VIEWS,
     sides: Sequence[str] = SIDES,
     contrast: float = 1.0,
     artifacts: bool = False,
@@ -78,16 +78,20 @@ def phantoms(
     """
     if layout not in LAYOUTS:
         raise InputError(f"--layout: {layout!r} is unknown; expected one of {', '.join(LAYOUTS)}")
+    if isinstance(contrast, bool) or not isinstance(contrast, int | float) or not 0.1 <= contrast <= 5:
+        raise InputError(f"--contrast: found {contrast!r}, expected a number from 0.1 to 5")
+    if not isinstance(artifacts, bool):
+        raise InputError(f"--artifacts: found {artifacts!r}, expected True or False")
     request = Request(
         layout=layout,
         patients=_integer("patients", patients, 1, MOST_PATIENTS),
         seed=_integer("seed", seed, 0, 2**63 - 1),
         image_size=_image_size(image_size),
         densities=_choices("densities", densities, DENSITIES),
-        views=_choices("views", views, VIEWS),
+        views=_choices("views", views, STANDARD_VIEWS),
         sides=_choices("sides", sides, SIDES),
-        contrast=_contrast(contrast),
-        artifacts=_switch("artifacts", artifacts),
+        contrast=float(contrast),
+        artifacts=artifacts,
         variant=_variant(layout, variant),
         defects=_defects(layout, defects),
     )
@@ -104,7 +108,7 @@ def phantoms(
 
 
 def generate(request: Request) -> Iterator[Phantom]:
-    """All phantoms of a request, patient by patient and view by view."""
+    """Generate all phantoms of a request, patient by patient and view by view."""
     for number in tqdm(range(1, request.patients + 1), desc="phantoms", unit="patient", disable=None):
         patient = draw_patient(request.seed, number, request.densities, request.sides, request.contrast)
         for view in request.views:
@@ -135,18 +139,6 @@ def _integer(name: str, value: object, least: int, most: int) -> int:
     return value
 
 
-def _contrast(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 5:
-        raise InputError(f"--contrast: found {value!r}, expected a number from 0.1 to 5")
-    return float(value)
-
-
-def _switch(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InputError(f"--{name}: found {value!r}, expected True or False")
-    return value
-
-
 def _image_size(value: object) -> tuple[int, int]:
     size = _sequence(value)
     least, most = SIZE_LIMITS
@@ -154,7 +146,7 @@ def _image_size(value: object) -> tuple[int, int]:
         raise InputError(
             f'--image_size: found {value!r}, expected "[columns,rows]" with whole numbers from {least} to {most}'
         )
-    columns, rows = int(str(size[0])), int(str(size[1]))
+    columns, rows = size
     if not 1 <= rows / columns <= 3:
         raise InputError(f"--image_size: found {value!r}, expected 1 to 3 times as many rows as columns")
     return columns, rows
@@ -184,8 +176,8 @@ def _defects(layout: str, value: object) -> tuple[str, ...]:
     return known if value == "all" and known else _choices("defects", value, known)
 
 
-def _sequence(value: object) -> tuple[object, ...]:
-    """A list as Fire hands it over: a list, a tuple, one value, or the text of a list such as `[CC,MLO]`."""
+def _sequence(value: object) -> tuple[Any, ...]:
+    """Read a list as Fire hands it over: a list, a tuple, one value, or the text of a list such as `[CC,MLO]`."""
     if isinstance(value, str):
         try:
             value = ast.literal_eval(value)

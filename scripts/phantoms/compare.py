@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from custom.errors import InputError, report_input_errors
 from scripts.common.phantom import measure
-from scripts.common.phantom.cohort import DENSITIES, DIAMETER_MEDIAN, VIEWS, draw_patient
+from scripts.common.phantom.cohort import DENSITIES, DIAMETER_MEDIAN, STANDARD_VIEWS, draw_patient
 from scripts.common.phantom.generate import generate_phantom
 
-Mammogram = tuple[measure.GreyImage, list[NDArray[np.bool_]], int]
+GreyMammogram = tuple[measure.GreyImage, list[NDArray[np.bool_]], int]
 
 IMAGE_SIZE = (800, 1300)
 LEVELS = np.arange(0, 257, 4)
@@ -80,7 +80,7 @@ def contact_sheet(seed: int, columns: int = 6, width: int = 190, gap: int = 4) -
     tiles = []
     for number in range(1, 2 * columns + 1):
         patient = draw_patient(seed, number)
-        view = VIEWS[(number - 1) // columns % 2]
+        view = STANDARD_VIEWS[(number - 1) // columns % 2]
         image = generate_phantom(
             seed, patient, view, IMAGE_SIZE, artifacts=(number - 1) % columns >= columns // 2
         ).image
@@ -111,7 +111,7 @@ def mass_sheet(seed: int, side: int = 200) -> NDArray[np.uint8]:
     return np.hstack([tiles[margins] for margins in DIAMETER_MEDIAN])
 
 
-def _read_real(folder: Path, count: int, seed: int) -> Iterator[Mammogram]:
+def _read_real(folder: Path, count: int, seed: int) -> Iterator[GreyMammogram]:
     path = folder / "manifest.csv"
     if not path.is_file():
         raise InputError(f"{path}: not found; --real must name a folder with images/, masks/ and manifest.csv")
@@ -133,10 +133,10 @@ def _read_grey(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
-def _draw_phantoms(patients: int, seed: int) -> Iterator[Mammogram]:
+def _draw_phantoms(patients: int, seed: int) -> Iterator[GreyMammogram]:
     for number in range(1, patients + 1):
         patient = draw_patient(seed, number)
-        for view in VIEWS:
+        for view in STANDARD_VIEWS:
             phantom = generate_phantom(seed, patient, view, IMAGE_SIZE)
             yield (
                 phantom.image.astype(np.float32) / np.float32(16),
@@ -145,10 +145,10 @@ def _draw_phantoms(patients: int, seed: int) -> Iterator[Mammogram]:
             )
 
 
-def _measure_all(mammograms: Iterable[Mammogram]) -> Sample:
+def _measure_all(mammograms: Iterable[GreyMammogram]) -> Sample:
     sample = Sample()
     for grey, masks, density in mammograms:
-        inside = measure.breast_mask(grey)
+        inside = measure.breast_interior(grey)
         spectrum = measure.power_spectrum(grey, inside)
         if spectrum is not None:
             sample.spectra[density].append(spectrum)

@@ -6,7 +6,6 @@ Arrays are `(rows, columns)`, as in the files.
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import plistlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,20 +15,20 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, generate_uid
 
 from custom.errors import InputError
 from custom.files import write_if_changed
+from scripts.common.phantom.cohort import SIDES, STANDARD_VIEWS
 from scripts.common.phantom.generate import Phantom
+from scripts.phantoms import encode
 
 RELEASE = "INbreast Release 1.0"
 HEADING = ("Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR", "Bi-Rads")
 REMOVED = "removed"
 PITCH = 0.07
-MAXIMUM = 2**14 - 1
+BITS = 14
 # Columns and rows of the two detector plates; two patients in five were imaged on the larger one.
 SMALL_PLATE, LARGE_PLATE = (2560, 3328), (3328, 4084)
 SHORT_VIEWS = {"MLO": "ML"}
@@ -49,20 +48,20 @@ Region = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Mammogram:
+class InbreastImage:
     """One image as INbreast holds it.
 
     Attributes:
-        image_id: digits; names the files.
-        patient: any name; the files show its hash.
+        image_id: Digits; names the files.
+        patient: Any name; the files show its hash.
         laterality: `LEFT` or `RIGHT`.
         view: `CC`, `MLO` or `FB`.
-        birads: as the sheet writes it, such as `4a`. With `1` and no masks the image has no annotation.
+        birads: Assessment as the sheet writes it, such as `4a`. With `1` and no masks the image has no annotation.
         density: ACR class.
-        image: grey levels of 14 bits, bright = dense.
-        masks: one for each mass, background 0.
-        spiculated: which masses have a spiculated region around them.
-        inverted: store as MONOCHROME1.
+        image: Grey levels of 14 bits, bright = dense.
+        masks: One for each mass, background 0.
+        spiculated: Whether each mass has a spiculated region around it.
+        inverted: Whether to store it as MONOCHROME1.
     """
 
     image_id: str
@@ -84,126 +83,101 @@ class Mammogram:
 
 
 def hash_patient(patient: str) -> str:
-    """The 16 hexadecimal digits that stand for a patient."""
+    """Return the 16 hexadecimal digits that stand for a patient."""
     return hashlib.sha256(patient.encode()).hexdigest()[:16]
 
 
 def write_inbreast(
     output_dir: Path, phantoms: Iterable[Phantom], variant: str, defects: Sequence[str]
 ) -> tuple[int, int]:
-    """Write phantoms as an INbreast tree; two patients out of three have the other side too, without masses.
-
-    Args:
-        output_dir: the folder around it.
-        phantoms: taken one by one.
-        variant: there is only one.
-        defects: as `write_tree` takes them.
-
-    Returns:
-        Number of mammograms and of masses.
-    """
-    return write_tree(output_dir, (mammogram for phantom in phantoms for mammogram in _mammograms(phantom)), defects)
+    """Write phantoms as an INbreast tree; two patients out of three have the other side too, without masses."""
+    return write_tree(output_dir, (image for phantom in phantoms for image in _images(phantom)), defects)
 
 
-def write_tree(output_dir: Path, mammograms: Iterable[Mammogram], defects: Sequence[str] = ()) -> tuple[int, int]:
+def write_tree(output_dir: Path, images: Iterable[InbreastImage], defects: Sequence[str] = ()) -> tuple[int, int]:
     """Write `INbreast Release 1.0` into a folder.
 
     Args:
-        output_dir: the folder around it.
-        mammograms: taken one by one, so that only one is in memory.
-        defects: names out of `DEFECTS`; the first is put on the first mammogram with findings, and so on.
+        output_dir: Folder around it.
+        images: Taken one by one, so that only one is in memory.
+        defects: Names out of `DEFECTS`; the first is put on the first image with findings, and so on.
 
     Returns:
-        Number of mammograms and of masses, those of the defects not counted.
+        Number of images and of masses, those of the defects not counted.
 
     Raises:
-        InputError: a file cannot be written, a defect is unknown, or fewer mammograms with findings than defects.
+        InputError: a file cannot be written, a defect is unknown, or fewer images with findings than defects.
     """
     for defect in defects:
         if defect not in DEFECTS:
             raise InputError(f"defects: {defect!r} is unknown; expected some of {', '.join(DEFECTS)}")
     release, remaining = output_dir / RELEASE, list(defects)
     rows = [";".join(HEADING)]
-    images = lesions = 0
-    for number, mammogram in enumerate(mammograms):
-        defect = remaining.pop(0) if remaining and mammogram.masks else ""
+    written = lesions = 0
+    for image in images:
+        defect = remaining.pop(0) if remaining and image.masks else ""
         if defect == "view_fb":
-            mammogram = replace(mammogram, view="FB")
-        _write_mammogram(release, mammogram, number, defect)
+            image = replace(image, view="FB")
+        _write_image(release, image, written, defect)
         if defect != "no_sheet_row":
-            rows.append(_sheet_row(mammogram, number, defect))
-        images, lesions = images + 1, lesions + len(mammogram.masks)
+            rows.append(_sheet_row(image, written, defect))
+        written, lesions = written + 1, lesions + len(image.masks)
     if remaining:
         raise InputError(f"{output_dir}: no mammogram left for {', '.join(remaining)}; expected one with masses each")
     write_if_changed(release / "INbreast.csv", ("\n".join(rows) + "\n").encode())
     write_if_changed(release / "MedicalReports" / "README.txt", b"No reports of phantoms.\n")
-    return images, lesions
+    return written, lesions
 
 
-def _write_mammogram(release: Path, mammogram: Mammogram, number: int, defect: str) -> None:
-    image_id = mammogram.image_id
+def _write_image(release: Path, image: InbreastImage, number: int, defect: str) -> None:
     if defect != "xml_without_image":
-        content = encode_dicom(mammogram)
-        kept = len(content) // 2 if defect == "truncated_image" else len(content)
-        write_if_changed(release / "AllDICOMs" / mammogram.name, content[:kept])
-    write_if_changed(release / "MedicalReports" / f"{image_id}.txt", b"No report: a phantom.\n")
-    if mammogram.birads == NORMAL and not mammogram.masks:
+        content = encode_dicom(image)
+        if defect == "truncated_image":
+            content = content[: len(content) // 2]
+        write_if_changed(release / "AllDICOMs" / image.name, content)
+    write_if_changed(release / "MedicalReports" / f"{image.image_id}.txt", b"No report: a phantom.\n")
+    if image.birads == NORMAL and not image.masks:
         return
-    regions = _regions(mammogram, number)
+    regions = _regions(image, number)
     if defect in REGION_DEFECTS:
-        regions = REGION_DEFECTS[defect](regions, mammogram.image.shape[1])
+        regions = REGION_DEFECTS[defect](regions, image.image.shape[1])
     content = encode_annotation(regions)
-    kept = len(content) // 2 if defect == "broken_xml" else len(content)
-    write_if_changed(release / "AllXML" / f"{image_id}.xml", content[:kept])
+    if defect == "broken_xml":
+        content = content[: len(content) // 2]
+    write_if_changed(release / "AllXML" / f"{image.image_id}.xml", content)
 
 
-def _sheet_row(mammogram: Mammogram, number: int, defect: str) -> str:
-    density = " " * 190 if defect == "blank_density" else mammogram.density
+def _sheet_row(image: InbreastImage, number: int, defect: str) -> str:
+    density = " " * 190 if defect == "blank_density" else image.density
     date = f"{2008 + number % 3}{number % 12 + 1:02d}"
-    side = mammogram.laterality[0]
-    cells = (REMOVED, REMOVED, side, mammogram.view, date, mammogram.image_id, density, mammogram.birads)
-    return ";".join(cells)
+    side = image.laterality[0]
+    return ";".join((REMOVED, REMOVED, side, image.view, date, image.image_id, density, image.birads))
 
 
-def encode_dicom(mammogram: Mammogram) -> bytes:
-    """The image file; the same mammogram gives the same bytes."""
-    rows, columns = mammogram.image.shape
-    header = Dataset()
-    header.SOPClassUID = DigitalMammographyXRayImageStorageForPresentation
-    header.SOPInstanceUID = generate_uid(entropy_srcs=[mammogram.name, "image"])
-    header.StudyInstanceUID = generate_uid(entropy_srcs=[mammogram.patient, "study"])
-    header.SeriesInstanceUID = generate_uid(entropy_srcs=[mammogram.name, "series"])
-    header.PatientName = header.PatientID = REMOVED
-    header.PatientBirthDate = ""
-    header.Modality = "MG"
-    header.Manufacturer = "SIEMENS"
-    header.ImageLaterality = mammogram.laterality[0]
-    header.ViewPosition = mammogram.view
-    header.ImagerPixelSpacing = [PITCH, PITCH]
-    header.SamplesPerPixel = 1
-    header.Rows, header.Columns = rows, columns
-    header.PhotometricInterpretation = "MONOCHROME1" if mammogram.inverted else "MONOCHROME2"
-    header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 14, 13, 0
-    stored = MAXIMUM - mammogram.image if mammogram.inverted else mammogram.image
-    header.PixelData = stored.astype("<u2").tobytes()
-    header.file_meta = FileMetaDataset()
-    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    content = io.BytesIO()
-    pydicom.dcmwrite(content, header, enforce_file_format=True)
-    return content.getvalue()
+def encode_dicom(image: InbreastImage) -> bytes:
+    """Encode the image file; the same image gives the same bytes."""
+    return encode.encode_dicom(
+        image.image.astype("<u2"), BITS, image.inverted,
+        SOPClassUID=DigitalMammographyXRayImageStorageForPresentation,
+        SOPInstanceUID=generate_uid(entropy_srcs=[image.name, "image"]),
+        StudyInstanceUID=generate_uid(entropy_srcs=[image.patient, "study"]),
+        SeriesInstanceUID=generate_uid(entropy_srcs=[image.name, "series"]),
+        PatientName=REMOVED, PatientID=REMOVED, Manufacturer="SIEMENS", ImageLaterality=image.laterality[0],
+        ViewPosition=image.view, ImagerPixelSpacing=[PITCH, PITCH],
+    )  # fmt: skip
 
 
 def encode_annotation(regions: Sequence[Region]) -> bytes:
-    """The property list of one image."""
+    """Encode the property list of one image."""
     numbered = [{"IndexInImage": number} | region for number, region in enumerate(regions)]
     return plistlib.dumps({"Images": [{"ImageIndex": 0, "NumberOfROIs": len(regions), "ROIs": numbered}]})
 
 
 def region(name: str | None, points: Sequence[Point] | NDArray[np.float64]) -> Region:
-    """A region as the annotations hold it.
+    """Make a region as the annotations hold it.
 
     Args:
-        name: None to leave the name out.
+        name: Name; None to leave it out.
         points: `(x, y)` in pixels, x = column; a whole number is the middle of a pixel.
     """
     corners = np.array(points, np.float32)
@@ -220,16 +194,16 @@ def region(name: str | None, points: Sequence[Point] | NDArray[np.float64]) -> R
 
 
 def outline(mask: Mask) -> list[Point]:
-    """The pixels of the outer edge of a mask, in order; of its largest piece if it has several."""
+    """Trace the pixels of the outer edge of a mask, in order; of its largest piece if it has several."""
     pieces, _ = cv2.findContours((mask > 0).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return [(float(x), float(y)) for x, y in max(pieces, key=cv2.contourArea)[:, 0]]
 
 
-def _regions(mammogram: Mammogram, number: int) -> list[Region]:
-    """The masses, the regions around spiculated ones, and two of the other kinds in turn."""
-    rows, columns = mammogram.image.shape
+def _regions(image: InbreastImage, number: int) -> list[Region]:
+    """Make the masses, the regions around spiculated ones, and two of the other kinds in turn."""
+    rows, columns = image.image.shape
     regions = []
-    for mask, spiculated in zip(mammogram.masks, mammogram.spiculated or (False,) * len(mammogram.masks), strict=True):
+    for mask, spiculated in zip(image.masks, image.spiculated or (False,) * len(image.masks), strict=True):
         regions.append(region("Mass", outline(mask)))
         if spiculated:
             distance = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 5)
@@ -248,37 +222,8 @@ def _points(content: Region) -> NDArray[np.float64]:
     return np.array([text.strip("()").split(",") for text in content["Point_px"]], float)
 
 
-def _moved(content: Region, step: Point) -> Region:
-    return region("Mass", [(x, y) for x, y in _points(content) + step])
-
-
-def _wrong_count(regions: list[Region], columns: int) -> list[Region]:
-    return [regions[0] | {"NumberOfPoints": regions[0]["NumberOfPoints"] + 1}, *regions]
-
-
-def _one_point(regions: list[Region], columns: int) -> list[Region]:
-    return [region("Mass", _points(regions[0])[:1]), *regions]
-
-
-def _two_points(regions: list[Region], columns: int) -> list[Region]:
-    return [region("Mass", _points(regions[0])[:2]), *regions]
-
-
-def _unreadable_point(regions: list[Region], columns: int) -> list[Region]:
-    texts = [*regions[0]["Point_px"][:-1], "(1e3, print(7))"]
-    return [regions[0] | {"Point_px": texts}, *regions]
-
-
-def _half_outside(regions: list[Region], columns: int) -> list[Region]:
-    return [*regions, _moved(regions[0], (-math.floor(_points(regions[0])[:, 0].mean()), 0.0))]
-
-
-def _all_outside(regions: list[Region], columns: int) -> list[Region]:
-    return [*regions, _moved(regions[0], (2.0 * columns, 0.0))]
-
-
-def _overlapping(regions: list[Region], columns: int) -> list[Region]:
-    return [*regions, _moved(regions[0], (math.ceil(np.ptp(_points(regions[0])[:, 0]) / 4), 0.0))]
+def _moved(content: Region, right: float) -> Region:
+    return region("Mass", [(x + right, y) for x, y in _points(content)])
 
 
 def _odd_names(regions: list[Region], columns: int) -> list[Region]:
@@ -288,68 +233,69 @@ def _odd_names(regions: list[Region], columns: int) -> list[Region]:
     return [content | {"Name": renamed.get(id(content), content.get("Name", ""))} for content in regions]
 
 
-# What is wrong with the regions of one annotation.
+# What is wrong with the regions of one annotation; each takes the regions and the columns of the image.
 REGION_DEFECTS: dict[str, Callable[[list[Region], int], list[Region]]] = {
-    "wrong_count": _wrong_count,
-    "one_point": _one_point,
-    "two_points": _two_points,
-    "unreadable_point": _unreadable_point,
-    "half_outside": _half_outside,
-    "all_outside": _all_outside,
-    "overlapping": _overlapping,
+    "wrong_count": lambda rois, _: [rois[0] | {"NumberOfPoints": rois[0]["NumberOfPoints"] + 1}, *rois],
+    "one_point": lambda rois, _: [region("Mass", _points(rois[0])[:1]), *rois],
+    "two_points": lambda rois, _: [region("Mass", _points(rois[0])[:2]), *rois],
+    "unreadable_point": lambda rois, _: [
+        rois[0] | {"Point_px": [*rois[0]["Point_px"][:-1], "(1e3, print(7))"]}, *rois
+    ],
+    "half_outside": lambda rois, _: [*rois, _moved(rois[0], -math.floor(_points(rois[0])[:, 0].mean()))],
+    "all_outside": lambda rois, columns: [*rois, _moved(rois[0], 2 * columns)],
+    "overlapping": lambda rois, _: [*rois, _moved(rois[0], math.ceil(np.ptp(_points(rois[0])[:, 0]) / 4))],
     "odd_names": _odd_names,
-}
+}  # fmt: skip
 DEFECTS = (
     *REGION_DEFECTS, "xml_without_image", "truncated_image", "broken_xml", "blank_density", "no_sheet_row", "view_fb",
 )  # fmt: skip
 
 
-def _mammograms(phantom: Phantom) -> Iterator[Mammogram]:
-    """A phantom as a mammogram, and the other side without masses for two patients out of three.
+def _images(phantom: Phantom) -> Iterator[InbreastImage]:
+    """Turn a phantom into an image, and the other side without masses for two patients out of three.
 
-    Of these, one patient's other side is normal and the other's has calcifications.
+    One of these has a normal other side, the other has calcifications there.
     """
     patient = phantom.patient
-    plate = LARGE_PLATE if patient.number % 5 in (2, 4) else SMALL_PLATE
-    image, masks = _on_plate(phantom, plate)
-    mammogram = Mammogram(
+    pixels, masks = _on_plate(phantom, LARGE_PLATE if patient.number % 5 in (2, 4) else SMALL_PLATE)
+    image = InbreastImage(
         image_id=_image_id(phantom, patient.laterality),
         patient=patient.patient_id,
         laterality=patient.laterality,
         view=phantom.view,
         birads=max(_raw_birads(lesion.birads, lesion.subtlety) for lesion in patient.lesions),
         density=str(patient.density),
-        image=image,
+        image=pixels,
         masks=masks,
         spiculated=tuple(lesion.margins == "SPICULATED" for lesion in patient.lesions),
         inverted=patient.number % 4 == 2,
     )
-    yield mammogram
+    yield image
     if patient.number % 3:
         other = "LEFT" if patient.laterality == "RIGHT" else "RIGHT"
         yield replace(
-            mammogram,
+            image,
             image_id=_image_id(phantom, other),
             laterality=other,
             birads=NORMAL if patient.number % 3 == 1 else "2",
-            image=np.ascontiguousarray(_without(image, masks)[:, ::-1]),
+            image=np.ascontiguousarray(_without(pixels, masks)[:, ::-1]),
             masks=(),
             spiculated=(),
         )
 
 
 def _image_id(phantom: Phantom, laterality: str) -> str:
-    side, view = ("LEFT", "RIGHT").index(laterality), ("CC", "MLO").index(phantom.view)
+    side, view = SIDES.index(laterality), STANDARD_VIEWS.index(phantom.view)
     return str(20_000_000 + 100 * phantom.patient.number + 10 * side + view)
 
 
 def _raw_birads(birads: int, subtlety: int) -> str:
-    """The assessment in the finer classes of the sheet; which of 4a to 4c is of no meaning."""
+    """Return the assessment in the finer classes of the sheet; which of 4a to 4c is of no meaning."""
     return "4" + "abc"[subtlety % 3] if birads == 4 else str(birads)
 
 
 def _on_plate(phantom: Phantom, plate: tuple[int, int]) -> tuple[Grey, tuple[Mask, ...]]:
-    """Image, in 14 bits, and masks with air added until they have the shape of the plate.
+    """Add air to image, in 14 bits, and masks until they have the shape of the plate.
 
     The small plate is as small as the phantom allows, and the large one is larger in the ratio of the real ones.
     """
@@ -365,7 +311,7 @@ def _on_plate(phantom: Phantom, plate: tuple[int, int]) -> tuple[Grey, tuple[Mas
 
 
 def _without(image: Grey, masks: Sequence[Mask]) -> Grey:
-    """The image with the tissue around each mass smeared over it."""
+    """Smear the tissue around each mass over it."""
     coarse = (max(1, image.shape[1] // 8), max(1, image.shape[0] // 8))
     hidden = cv2.dilate(np.maximum.reduce(masks), np.ones((9, 9), np.uint8)) > 0
     width = max(mask.any(axis=0).sum() for mask in masks) / 8

@@ -8,23 +8,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from custom.errors import InputError
-from custom.files import held, write_if_changed
+from custom.files import write_if_changed
 from scripts.common.parallel import parallel_map
-from scripts.prepare import account
-from scripts.prepare.cbis_ddsm_index import Index, index_source
-from scripts.prepare.cbis_ddsm_pairing import Outcome, Task, image_suffix, prepare_mammogram
-from scripts.prepare.cbis_ddsm_splits import entry, make_splits
-from scripts.prepare.cbis_ddsm_tables import (
+from scripts.prepare.cbis_ddsm_files import (
     NAME,
     OFFICIAL_LESIONS,
     OFFICIAL_MAMMOGRAMS,
     SOURCE,
-    Lesion,
-    Tables,
+    Index,
+    TableLesion,
+    index_source,
     read_tables,
 )
-from scripts.prepare.output import check_place, stated_source, write_audit, write_datalists
-from scripts.prepare.splits import Parts
+from scripts.prepare.cbis_ddsm_pairing import FILE_COLUMNS, Task, image_suffix, prepare_mammogram
+from scripts.prepare.output import Audit, count_reasons, datalist_entry, finish, preparing
+from scripts.prepare.splits import Parts, make_splits
 
 
 def prepare_cbis_ddsm(
@@ -46,65 +44,67 @@ def prepare_cbis_ddsm(
     official = read_tables(Path(tables or source))
     index = index_source(folder, target, official)
     tasks = make_tasks(official.lesions, index, folder.resolve(), target, copy)
-    stated = stated_source(folder, SOURCE)
-    with held(target):
-        check_place(target, stated)
+    with preparing(target, folder, SOURCE) as stated:
         done = parallel_map(prepare_mammogram, tasks, scheduler, "Preparing mammograms", "mammogram")
-        outcomes = {outcome.lesion_id: outcome for results in done for outcome in results}
-
-        audit = [_audit_row(lesion, outcomes[lesion.key.name]) for lesion in official.lesions]
-        write_audit(target / "audit.csv", audit)
-        write_if_changed(target / "audit_files.csv", _file_audit(index, list(outcomes.values())))
-        datalists = usable_splits(official.lesions, outcomes)
-        about = {"name": NAME, "source": stated, "manifest_sha256": official.sha256}
-        write_datalists(target, about, datalists)
-        print(
-            "\n".join([*account.count_statuses(audit), *account.count_reasons(audit), *account.count_splits(datalists)])
+        found = {lesion: columns for result in done for lesion, columns in result.items()}
+        no_files = dict.fromkeys(FILE_COLUMNS, "")
+        audit = [
+            {**lesion.metadata, "official_part": lesion.key.part, **no_files, **found[lesion.key.name]}
+            for lesion in official.lesions
+        ]
+        write_if_changed(target / "audit_files.csv", _file_audit(index, audit))
+        suffixes = {row["lesion_id"]: image_suffix(row["image_file"]) for row in audit if row["image_file"]}
+        usable = {lesion.key.mammogram for lesion in official.lesions if lesion.key.name in suffixes}
+        counts = (
+            f"usable: {len(usable)} of {len(tasks)} mammograms and {len(suffixes)} of {len(audit)} lesions; "
+            f"the official tables have {OFFICIAL_MAMMOGRAMS} and {OFFICIAL_LESIONS}"
         )
-        print(_compare(official, outcomes))
-        if not any(outcome.image for outcome in outcomes.values()):
-            raise InputError(f"{folder}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
+        about = {"name": NAME, "source": stated, "manifest_sha256": official.sha256}
+        finish(target, folder, about, audit, split_lesions(official.lesions, suffixes), [counts], count_reasons)
 
 
-def make_tasks(lesions: Sequence[Lesion], index: Index, source: Path, target: Path, copy: bool) -> list[Task]:
-    """One task for each mammogram of the tables, whether files of it were found or not."""
+def make_tasks(lesions: Sequence[TableLesion], index: Index, source: Path, target: Path, copy: bool) -> list[Task]:
+    """Make one task for each mammogram of the tables, whether files of it were found or not."""
     by_mammogram: dict[str, list[str]] = {}
     for lesion in lesions:
         by_mammogram.setdefault(lesion.key.mammogram, []).append(lesion.key.name)
     return [
         Task(
             source, target, copy, mammogram, index.files.get(mammogram, ()),
-            tuple((name, index.files.get(name, ())) for name in names),
+            {name: index.files.get(name, ()) for name in names},
         )
         for mammogram, names in by_mammogram.items()
     ]  # fmt: skip
 
 
-def usable_splits(lesions: Sequence[Lesion], outcomes: Mapping[str, Outcome]) -> dict[str, Parts]:
-    """The splits of all lesions, without those that are quarantined."""
+def split_lesions(lesions: Sequence[TableLesion], suffixes: Mapping[str, str]) -> dict[str, Parts]:
+    """Split the usable lesions.
+
+    The splits are drawn from the tables alone, so that a lesion that cannot be used moves no other one.
+
+    Args:
+        lesions: All lesions of the tables.
+        suffixes: Suffix of the mammogram's file for each usable lesion, by its name.
+    """
+    tested = {lesion.metadata["patient_id"] for lesion in lesions if lesion.key.part == "Test"}
+    entries = {
+        lesion.key.name: datalist_entry(f"images/{lesion.key.mammogram}{suffixes[lesion.key.name]}", lesion.metadata)
+        for lesion in lesions
+        if lesion.key.name in suffixes
+    }
     return {
         split: {
-            part: [
-                entry(lesion, image_suffix(outcomes[lesion["lesion_id"]].image))
-                for lesion in drawn
-                if outcomes[lesion["lesion_id"]].image
-            ]
+            part: [entries[lesion["lesion_id"]] for lesion in drawn if lesion["lesion_id"] in entries]
             for part, drawn in parts.items()
         }
-        for split, parts in make_splits(lesions).items()
+        for split, parts in make_splits([lesion.metadata for lesion in lesions], tested).items()
     }
 
 
-def _audit_row(lesion: Lesion, outcome: Outcome) -> dict[str, str]:
-    files = {"image_file": outcome.image, "mask_file": outcome.mask, "crop_file": outcome.crop}
-    found = {"status": outcome.status, "reason": outcome.reason}
-    return {**lesion.metadata, **found, "official_part": lesion.key.part, **files}
-
-
-def _file_audit(index: Index, outcomes: Sequence[Outcome]) -> bytes:
-    """A table of the files that no lesion was taken from, with the reason."""
-    used = {file for outcome in outcomes for file in (outcome.image, outcome.mask, outcome.crop)}
-    usable = {outcome.lesion_id for outcome in outcomes if outcome.image}
+def _file_audit(index: Index, audit: Audit) -> bytes:
+    """List the files that no lesion was taken from, with the reason."""
+    used = {row[column] for row in audit for column in FILE_COLUMNS}
+    usable = {row["lesion_id"] for row in audit if row["image_file"]}
     usable |= {name.rpartition("_")[0] for name in usable}
     unused = {
         file.path: file.fault
@@ -118,12 +118,3 @@ def _file_audit(index: Index, outcomes: Sequence[Outcome]) -> bytes:
     writer.writerow(("file", "reason"))
     writer.writerows(sorted({**index.aside, **unused}.items()))
     return text.getvalue().encode()
-
-
-def _compare(tables: Tables, outcomes: Mapping[str, Outcome]) -> str:
-    usable = [lesion for lesion in tables.lesions if outcomes[lesion.key.name].image]
-    found, named = (len({lesion.key.mammogram for lesion in lesions}) for lesions in (usable, tables.lesions))
-    return (
-        f"usable: {found} of {named} mammograms and {len(usable)} of {len(tables.lesions)} lesions; "
-        f"the official tables have {OFFICIAL_MAMMOGRAMS} and {OFFICIAL_LESIONS}"
-    )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from custom.data import PARTS
+from custom.errors import InputError
 from custom.files import write_if_changed
-from scripts.prepare import cbis_ddsm_tables as cbis_ddsm
+from scripts.common.tables import read_content, read_table
+from scripts.prepare import cbis_ddsm_files as cbis_ddsm
 from scripts.prepare import inbreast
-from scripts.prepare.cbis_ddsm_splits import entry, make_splits
-from scripts.prepare.inbreast_datalist import inbreast_datalist
-from scripts.prepare.output import write_datalist
+from scripts.prepare.cbis_ddsm import split_lesions
+from scripts.prepare.inbreast_files import INNER_FOLDER, metadata, parse_image_name
+from scripts.prepare.output import datalist_entry, write_datalist
 from scripts.prepare.splits import FOLDS, Entry, Parts, shared_patients, shared_share
 
 COUNTED = {"birads": "BI-RADS", "density": "ACR density", "pathology": "pathology"}
@@ -28,15 +31,15 @@ the same splits with the suffix of the files it found, without the lesions that 
 
 
 @dataclass(frozen=True)
-class Datalist:
+class SplitFile:
     """One file of the folder.
 
     Attributes:
-        name: of the file, without suffix.
-        explanation: what it is, a sentence for the README.
-        about: what the file says beside the lesions.
-        parts: the lesions of each part, as they are written.
-        counted: the lesions of each part, as the README counts them.
+        name: Name of the file, without suffix.
+        explanation: A sentence for the README.
+        about: Name, source and the like.
+        parts: Lesions of each part, as they are written.
+        counted: Lesions of each part, as the README counts them.
     """
 
     name: str
@@ -61,28 +64,61 @@ def datalists(tables: str, output_dir: str) -> None:
     print(f"{folder}: {len(made)} datalists")
 
 
-def cbis_ddsm_datalists(folder: Path) -> list[Datalist]:
-    """The splits of the CBIS-DDSM masses, all lesions of the official tables taken as usable."""
+def cbis_ddsm_datalists(folder: Path) -> list[SplitFile]:
+    """Make the splits of the CBIS-DDSM masses, all lesions of the official tables taken as usable."""
     tables = cbis_ddsm.read_tables(folder)
     about = {"name": cbis_ddsm.NAME, "source": cbis_ddsm.SOURCE, "manifest_sha256": tables.sha256}
-    splits: dict[str, Parts] = {
-        name: {part: [entry(lesion, SUFFIX) for lesion in lesions] for part, lesions in parts.items()}
-        for name, parts in make_splits(tables.lesions).items()
-    }
-    datalists = [
-        Datalist(f"{cbis_ddsm.NAME}_{name}", explanation, about, splits[name], splits[name])
+    splits = split_lesions(tables.lesions, dict.fromkeys((lesion.key.name for lesion in tables.lesions), SUFFIX))
+    made = [
+        SplitFile(f"{cbis_ddsm.NAME}_{name}", explanation, about, splits[name], splits[name])
         for name, explanation in CBIS_DDSM_SPLITS.items()
     ]
     folds: Parts = {f"fold {number}": splits[f"fold{number}"]["test"] for number in range(FOLDS)}
     numbered = [{**lesion, "fold": number} for number, fold in enumerate(folds.values()) for lesion in fold]
     in_order: Parts = {"training": sorted(numbered, key=lambda lesion: lesion["lesion_id"])}
-    return [*datalists, Datalist(f"{cbis_ddsm.NAME}_5fold", CBIS_DDSM_FOLDS, about, in_order, folds)]
+    return [*made, SplitFile(f"{cbis_ddsm.NAME}_5fold", CBIS_DDSM_FOLDS, about, in_order, folds)]
 
 
-def inbreast_datalists(folder: Path) -> list[Datalist]:
-    """The test list of INbreast; none where its table, which is no official one, is not there."""
+def inbreast_datalists(folder: Path) -> list[SplitFile]:
+    """Make the test list of INbreast; none where its table, which is no official one, is not there."""
     tables = sorted(folder.rglob(INBREAST_TABLE))
-    return [Datalist(inbreast.NAME, INBREAST_TEST, *made, made[1]) for made in map(inbreast_datalist, tables[:1])]
+    return [SplitFile(inbreast.NAME, INBREAST_TEST, *made, made[1]) for made in map(inbreast_datalist, tables[:1])]
+
+
+def inbreast_datalist(table: Path) -> tuple[dict[str, str], Parts]:
+    """List the first mass of each of the mammograms that public work on INbreast uses.
+
+    How many masses an image has, beyond the first, only its annotation says, which nobody may pass on; `prepare
+    inbreast` reads it and lists all. The entries name what `prepare inbreast` writes.
+
+    Args:
+        table: CSV with `image_id`, `dicom` (the file's name), `acr`, `birads` and `listed_107` (1 for the images used).
+
+    Returns:
+        Name, source and the like, and the parts, of which only `test` has lesions.
+
+    Raises:
+        InputError: the table cannot be read, lacks a column, or names a file that is none of INbreast.
+    """
+    content = read_content(table)
+    rows = read_table(content, table, INBREAST_COLUMNS)
+    listed = sorted((row for row in rows if row["listed_107"] == "1"), key=lambda row: row["image_id"])
+    about = {
+        "name": inbreast.NAME,
+        "source": INNER_FOLDER,
+        "manifest_sha256": hashlib.sha256(content).hexdigest(),
+        "note": f"{inbreast.NOTE}. Here stands the first mass of each of {len(listed)} mammograms; public work counts "
+        f"{inbreast.MASSES} masses in {inbreast.MAMMOGRAMS}, and which images hold the others is part of the "
+        "annotations: prepare lists them all",
+    }
+    entries = []
+    for row in listed:
+        name = parse_image_name(row["dicom"])
+        if name is None or name.image_id != row["image_id"]:
+            raise InputError(f"{table}: {row['dicom']!r} is no file name of INbreast for image {row['image_id']}")
+        known = metadata(name, {"birads": row["birads"], "density": row["acr"]})
+        entries.append(datalist_entry(f"images/{name.image_id}.dcm", {"lesion_id": f"{name.image_id}_1"} | known))
+    return about, inbreast.test_only(entries)
 
 
 CBIS_DDSM_SPLITS = {
@@ -97,15 +133,16 @@ CBIS_DDSM_FOLDS = (
     "validates, as the data lists `fold0` to `fold4` of a prepared data set say."
 )
 INBREAST_TABLE = "mass_images.csv"
+INBREAST_COLUMNS = ("image_id", "dicom", "acr", "birads", "listed_107")
 INBREAST_TEST = (
     "The unseen test set: the first mass of each of the 107 mammograms that public work uses. Which of them hold the "
     "others of the 116 is part of the annotations; `python -m scripts prepare inbreast` lists them all."
 )
-SOURCES: Sequence[Callable[[Path], list[Datalist]]] = (cbis_ddsm_datalists, inbreast_datalists)
+SOURCES: Sequence[Callable[[Path], list[SplitFile]]] = (cbis_ddsm_datalists, inbreast_datalists)
 
 
-def describe(datalist: Datalist) -> str:
-    """The README's section on a datalist."""
+def describe(datalist: SplitFile) -> str:
+    """Write the README's section on a datalist."""
     parts = datalist.counted
     total = [lesion for lesions in parts.values() for lesion in lesions]
     columns = {**parts, "all": total}

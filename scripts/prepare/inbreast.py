@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +13,33 @@ import cv2
 import numpy as np
 
 from custom.errors import InputError
-from custom.files import held
 from scripts.common.parallel import parallel_map
-from scripts.common.tables import read_content
+from scripts.common.tables import Row, read_content
 from scripts.prepare import inbreast_files as files
-from scripts.prepare.account import count_splits, count_statuses, list_reasons
-from scripts.prepare.output import (
-    check_place,
-    link_image,
-    stated_source,
-    write_audit,
-    write_datalists,
-    write_lesion_mask,
-)
-from scripts.prepare.pixels import read_values
+from scripts.prepare.output import datalist_entry, finish, preparing, write_mammogram
+from scripts.prepare.pairs import Verdict, read_values
 
 NAME = "inbreast_mass"
 NOTE = "INbreast is the unseen test set: nothing is trained or tuned on it"
 # What public work on this set counts.
 MAMMOGRAMS, MASSES = 107, 116
-
-Row = dict[str, str]
+# Columns of the audit after `lesion_id`.
+COLUMNS = (
+    "status", "reason", "image_id", "image", "roi", "joined", "patient_id", "laterality", "view", "birads", "density",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Case:
+class AnnotatedImage:
     """One annotation, its image and what a worker needs to prepare them.
 
     Attributes:
-        annotation: the XML file.
-        images: the image files of that number; one, unless the download is defective.
+        annotation: XML file.
+        images: Image files of that number; one, unless the download is defective.
         sheet: `birads` and `density`.
-        target: the prepared data set.
-        copy: copy the image instead of linking to it.
-        join_spiculated: add spiculated regions to their masses.
+        target: Folder of the prepared data set.
+        copy: Whether to copy the image instead of linking to it.
+        join_spiculated: Whether to add spiculated regions to their masses.
     """
 
     annotation: Path
@@ -58,20 +51,18 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a case.
+class PreparedImage:
+    """The result for an annotated image.
 
     Attributes:
-        audit: one row per mass of the annotation.
-        entries: the datalist's entries of the usable ones.
         digest: SHA-256 of the annotation.
-        others: number of regions that are no masses.
-        unjoined: number of spiculated regions that touch no mass, where they were to be joined.
+        audit: One row per mass of the annotation.
+        others: Number of regions that are no masses.
+        unjoined: Number of spiculated regions that touch no mass, where they were to be joined.
     """
 
-    audit: list[Row]
-    entries: list[dict[str, Any]]
     digest: str
+    audit: Sequence[Row] = ()
     others: int = 0
     unjoined: int = 0
 
@@ -93,46 +84,38 @@ def prepare_inbreast(
     content = read_content(sheet_file)
     sheet = files.read_sheet(sheet_file, content)
     images, strangers = find_images(release / files.IMAGES)
-    cases = [
-        Case(file, tuple(images.get(file.stem, ())), sheet.get(file.stem, {}), target, copy, join_spiculated)
+    annotated = [
+        AnnotatedImage(file, tuple(images.get(file.stem, ())), sheet.get(file.stem, {}), target, copy, join_spiculated)
         for file in sorted((release / files.ANNOTATIONS).glob("*.xml"))
         if not file.name.startswith(".")
     ]
-    stated = stated_source(
-        release.parent, files.INNER_FOLDER + (", masses joined with spiculated regions" if join_spiculated else "")
-    )
-    with held(target):
-        check_place(target, stated)
-        outcomes = parallel_map(prepare_case, cases, scheduler, "Preparing mammograms", "mammogram")
-        audit = [row for outcome in outcomes for row in outcome.audit]
+    form = files.INNER_FOLDER + (", masses joined with spiculated regions" if join_spiculated else "")
+    with preparing(target, release.parent, form) as stated:
+        results = parallel_map(prepare_image, annotated, scheduler, "Preparing mammograms", "mammogram")
+        audit = [row for result in results for row in result.audit]
         if not audit:
             raise InputError(
-                f"{release / files.ANNOTATIONS}: no region is named Mass in {len(cases)} XML files; "
+                f"{release / files.ANNOTATIONS}: no region is named Mass in {len(annotated)} XML files; "
                 "expected the annotations of the release"
             )
-        write_audit(target / "audit.csv", audit)
         digest = hashlib.sha256(content)
-        for case, outcome in zip(cases, outcomes, strict=True):
-            digest.update(f"{case.annotation.name} {outcome.digest}\n".encode())
-        about = {
-            "name": NAME,
-            "source": stated,
-            "manifest_sha256": digest.hexdigest(),
-            "note": NOTE,
-        }
-        usable = [entry for outcome in outcomes for entry in outcome.entries]
-        parts: dict[str, Any] = {"training": [], "validation": [], "test": usable}
-        write_datalists(target, about, {"test": parts})
-        print("\n".join([*count_statuses(audit), *list_reasons(audit), *count_splits({"test": parts})]))
-        print(_remarks(usable, outcomes, len(images), len(images.keys() - {case.annotation.stem for case in cases})))
-        for name in strangers:
-            print(f"  {files.IMAGES}/{name}: not a name of the release, left out")
-        if not usable:
-            raise InputError(f"{source}: no lesion is usable; {target / 'audit.csv'} gives the reason for each")
+        for image, result in zip(annotated, results, strict=True):
+            digest.update(f"{image.annotation.name} {result.digest}\n".encode())
+        about = {"name": NAME, "source": stated, "manifest_sha256": digest.hexdigest(), "note": NOTE}
+        usable = [_entry(row) for row in audit if row["status"] != "quarantined"]
+        normal = images.keys() - {image.annotation.stem for image in annotated}
+        remarks = _remarks(usable, results, len(images), len(normal))
+        remarks += [f"  {files.IMAGES}/{name}: not a name of the release, left out" for name in strangers]
+        finish(target, Path(source), about, audit, {"test": test_only(usable)}, remarks)
+
+
+def test_only(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Put all lesions into the test."""
+    return {"training": [], "validation": [], "test": list(entries)}
 
 
 def find_images(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
-    """The image files of each image id, and the names of files that are none."""
+    """Find the image files of each image id, and the names of files that are none."""
     images: dict[str, list[Path]] = defaultdict(list)
     strangers = []
     for file in sorted(folder.iterdir()):
@@ -144,8 +127,10 @@ def find_images(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
     return images, strangers
 
 
-def _remarks(usable: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], images: int, normal: int) -> str:
-    """How the counts compare with what is known of the release."""
+def _remarks(
+    usable: Sequence[Mapping[str, Any]], results: Sequence[PreparedImage], images: int, normal: int
+) -> list[str]:
+    """Compare the counts with what is known of the release."""
     mammograms = len({entry["image"] for entry in usable})
     same = (mammograms, len(usable)) == (MAMMOGRAMS, MASSES)
     lines = [
@@ -153,67 +138,65 @@ def _remarks(usable: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], i
         + ("as" if same else "which is not what")
         + f" public work on INbreast counts{'' if same else f': {MAMMOGRAMS} with {MASSES}'}",
         f"  {images} images, {normal} of them without annotation; "
-        f"{sum(outcome.others for outcome in outcomes)} annotated regions are no masses",
+        f"{sum(result.others for result in results)} annotated regions are no masses",
     ]
-    unjoined = sum(outcome.unjoined for outcome in outcomes)
-    if unjoined:
-        lines.append(f"  {unjoined} spiculated regions touch no mass and were left out")
-    return "\n".join(lines)
+    unjoined = sum(result.unjoined for result in results)
+    return [*lines, f"  {unjoined} spiculated regions touch no mass and were left out"] if unjoined else lines
 
 
-def prepare_case(case: Case) -> Outcome:
+def prepare_image(image: AnnotatedImage) -> PreparedImage:
     """Read an annotation and its image, write the masks and link the image.
 
     A lesion is named after its image and numbered over the masses that have an outline, so that its name does not
     depend on the image; a mass without outline is named after its place among the regions.
     """
-    image_id = case.annotation.stem
-    common = {"image_id": image_id, "image": ", ".join(file.name for file in case.images)}
+    image_id = image.annotation.stem
+    common = {"image_id": image_id, "image": ", ".join(file.name for file in image.images)}
     digest = ""
     try:
-        content = files.read_annotation(case.annotation)
+        content = files.read_annotation(image.annotation)
         digest = hashlib.sha256(content).hexdigest()
-        rois = files.read_rois(case.annotation, content)
+        rois = files.read_rois(image.annotation, content)
     except InputError as error:
-        row = _audit_row(image_id, "quarantined", str(error), common, {})
-        return Outcome([row], [], digest)
+        return PreparedImage(digest, [_audit_row(image_id, common | Verdict(None, str(error)).columns)])
     masses = [roi for roi in rois if roi.name == files.MASS]
     if not masses:
-        return Outcome([], [], digest, len(rois))
+        return PreparedImage(digest, others=len(rois))
 
-    metadata, shape, image_fault = _read_image(case)
+    metadata, shape, image_fault = _read_image(image)
     outlined = [roi for roi in masses if not roi.fault]
     names = {roi.number: f"{image_id}_{number}" for number, roi in enumerate(outlined, start=1)}
     drawn = {} if shape is None else {roi.number: files.rasterise(roi.points, shape) for roi in outlined}
-    joined, unjoined = _join_spiculated(drawn, rois, shape) if case.join_spiculated and shape else ({}, 0)
-    audit, entries = [], []
+    joined, unjoined = _join_spiculated(drawn, rois, shape) if image.join_spiculated and shape else ({}, 0)
+    warning = "" if image.sheet else f"{files.SHEET} has no row for image {image_id}"
+    verdicts = {}
     for roi in masses:
         lesion = names.get(roi.number, f"{image_id}_roi{roi.number}")
-        status, reason = _judge(roi, drawn.get(roi.number), image_fault)
-        if status != "quarantined" and not case.sheet:
-            reason = "; ".join(filter(None, (reason, f"{files.SHEET} has no row for image {image_id}")))
         regions = {"roi": str(roi.number), "joined": " ".join(map(str, joined.get(roi.number, ())))}
-        audit.append(_audit_row(lesion, status, reason, common | regions, metadata))
-        if status != "quarantined":
-            entry = {"image": f"images/{image_id}.dcm", "label": f"masks/{lesion}.png", "lesion_id": lesion}
-            entries.append(entry | metadata)
-            write_lesion_mask(case.target, lesion, drawn[roi.number])
-    if entries:
-        link_image(case.images[0], case.target / entries[0]["image"], case.copy)
-    return Outcome(audit, entries, digest, len(rois) - len(masses), unjoined)
+        verdicts[lesion] = replace(_judge(roi, drawn.get(roi.number), image_fault, warning), details=regions)
+    file = image.images[0] if image.images else Path()  # Without one no verdict has a mask.
+    found = write_mammogram(image.target, file, f"images/{image_id}.dcm", verdicts.items(), image.copy)
+    audit = [_audit_row(lesion, common | columns | metadata) for lesion, columns in found.items()]
+    return PreparedImage(digest, audit, len(rois) - len(masses), unjoined)
 
 
-def _read_image(case: Case) -> tuple[Row, tuple[int, int] | None, str]:
-    """The lesions' metadata, the image's columns and rows, and why it cannot be used."""
-    metadata = {name: "" for name in ("patient_id", "laterality", "view")}
-    metadata |= {"birads": case.sheet.get("birads", ""), "density": case.sheet.get("density", ""), "pathology": ""}
-    if len(case.images) != 1:
-        found = f"{len(case.images)} files" if case.images else "no file"
-        return metadata, None, f"{found} of image {case.annotation.stem} in {files.IMAGES}, expected one"
-    (file,) = case.images
-    name = files.parse_image_name(file.name)
-    if name is not None:
-        metadata |= {"patient_id": name.patient_id, "laterality": name.laterality, "view": name.view}
+def _audit_row(lesion: str, known: Mapping[str, str]) -> Row:
+    return {"lesion_id": lesion} | {name: known.get(name, "") for name in COLUMNS}
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    known = {name: row.get(name, "") for name in ("lesion_id", *files.METADATA)}
+    return datalist_entry(f"images/{row['image_id']}.dcm", known)
+
+
+def _read_image(image: AnnotatedImage) -> tuple[Row, tuple[int, int] | None, str]:
+    """Return the lesions' metadata, the image's columns and rows, and why it cannot be used."""
+    if len(image.images) != 1:
+        found = f"{len(image.images)} files" if image.images else "no file"
+        fault = f"{found} of image {image.annotation.stem} in {files.IMAGES}, expected one"
+        return files.metadata(None, image.sheet), None, fault
+    (file,) = image.images
+    metadata = files.metadata(files.parse_image_name(file.name), image.sheet)
     try:
         columns, rows = read_values(f"{files.IMAGES}/{file.name}", file.parents[1]).shape
     except InputError as error:
@@ -221,17 +204,17 @@ def _read_image(case: Case) -> tuple[Row, tuple[int, int] | None, str]:
     return metadata, (columns, rows), ""
 
 
-def _judge(roi: files.Roi, mask: np.ndarray | None, image_fault: str) -> tuple[str, str]:
-    """Status and reason of a mass; its mask is None where it has no outline or no image."""
+def _judge(roi: files.Roi, mask: np.ndarray | None, image_fault: str, warning: str) -> Verdict:
+    """Judge a mass; its mask is None where it has no outline or no image."""
     if mask is None:
-        return "quarantined", roi.fault or image_fault
+        return Verdict(None, roi.fault or image_fault)
     outside = files.points_outside(roi.points, mask.shape)
     text = (
         f"{outside} of {len(roi.points)} points outside the image of {mask.shape[0]} x {mask.shape[1]} (columns x rows)"
     )
     if not mask.any():
-        return "quarantined", f"{text}: nothing of the mass is left"
-    return ("repaired", f"{text}: cut off at its edge") if outside else ("paired", "")
+        return Verdict(None, f"{text}: nothing of the mass is left")
+    return Verdict(mask, f"{text}: cut off at its edge" if outside else "", warning)
 
 
 def _join_spiculated(
@@ -240,9 +223,9 @@ def _join_spiculated(
     """Add each spiculated region to the mass that it shares most pixels with, those next to the mass included.
 
     Args:
-        masses: mask of each mass by the number of its region; changed in place.
-        rois: all regions.
-        shape: columns and rows of the image.
+        masses: Mask of each mass by the number of its region; changed in place.
+        rois: All regions.
+        shape: Columns and rows of the image.
 
     Returns:
         The numbers of the regions that were added to each mass, and how many touch none or have no outline.
@@ -262,9 +245,3 @@ def _join_spiculated(
         masses[best] |= region
         joined[best].append(roi.number)
     return joined, unjoined
-
-
-def _audit_row(lesion: str, status: str, reason: str, file: Mapping[str, str], metadata: Mapping[str, str]) -> Row:
-    columns = ("image_id", "image", "roi", "joined", "patient_id", "laterality", "view", "birads", "density")
-    known = {**file, **metadata}
-    return {"lesion_id": lesion, "status": status, "reason": reason} | {name: known.get(name, "") for name in columns}

@@ -1,4 +1,4 @@
-"""What the files of an INbreast download say: names, the sheet, the annotations and their outlines."""
+"""Reading the files of an INbreast download: names, the sheet, the annotations and their outlines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ INNER_FOLDER = "INbreast Release 1.0"
 IMAGES, ANNOTATIONS, SHEET = "AllDICOMs", "AllXML", "INbreast.csv"
 MASS = "mass"
 SPICULATED = ("spiculated region", "espiculated region")
+METADATA = ("patient_id", "laterality", "view", "birads", "density", "pathology")
 LEAST_POINTS = 3
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -35,12 +36,11 @@ _VIEWS = {"ML": "MLO"}
 _SHIFT = 8
 
 
-@dataclass(frozen=True)
-class ImageName:
-    """What the name of an image file says; the sheet and the header have no patient.
+class ImageName(NamedTuple):
+    """The parts of an image file's name; the sheet and the header have no patient.
 
     Attributes:
-        image_id: number of the image, also the name of its annotation.
+        image_id: Number of the image, also the name of its annotation.
         patient_id: 16 hexadecimal digits, the same for all images of a patient.
         laterality: `LEFT` or `RIGHT`.
         view: `CC`, `MLO` or `FB`.
@@ -57,10 +57,10 @@ class Roi:
     """One region of an annotation.
 
     Attributes:
-        number: place in the annotation, from 1.
-        name: lower-case, without spaces around.
-        points: corners `(x, y)` in pixels of the image, x = column; empty where there is a fault.
-        fault: why the region has no outline; empty if it has one.
+        number: Place in the annotation, from 1.
+        name: Name in lower case, without spaces around.
+        points: Corners `(x, y)` in pixels of the image, x = column; empty where there is a fault.
+        fault: Why the region has no outline; empty if it has one.
     """
 
     number: int
@@ -70,7 +70,7 @@ class Roi:
 
 
 def find_release(source: str) -> Path:
-    """The folder of the release: `source` itself or the one in it.
+    """Find the folder of the release: `source` itself or the one in it.
 
     Raises:
         InputError: neither holds the images, the annotations and the sheet.
@@ -92,7 +92,7 @@ def find_release(source: str) -> Path:
 
 
 def parse_image_name(name: str) -> ImageName | None:
-    """The parts of `<image_id>_<patient>_MG_<R|L>_<CC|ML|FB>_ANON.dcm`; None for any other name."""
+    """Parse `<image_id>_<patient>_MG_<R|L>_<CC|ML|FB>_ANON.dcm`; None for any other name."""
     match = _IMAGE_NAME.fullmatch(name)
     if match is None:
         return None
@@ -100,8 +100,19 @@ def parse_image_name(name: str) -> ImageName | None:
     return ImageName(image_id, patient.lower(), _SIDES[side.upper()], _VIEWS.get(view.upper(), view.upper()))
 
 
+def metadata(name: ImageName | None, sheet: Mapping[str, str]) -> dict[str, str]:
+    """Return what a datalist says of an image's lesions beside their names; empty where it is not known.
+
+    Args:
+        name: Parts of the image file's name; None if it is missing.
+        sheet: `birads` and `density` of the image.
+    """
+    known = {**(name._asdict() if name else {}), **sheet}
+    return {key: known.get(key, "") for key in METADATA}
+
+
 def parse_point(text: str) -> tuple[float, float] | None:
-    """The point `"(x, y)"`; None for anything but two finite decimal numbers."""
+    """Parse a point `"(x, y)"`; None for anything but two finite decimal numbers."""
     # Of a longer text the pattern would try every way to cut its digits.
     match = _POINT.fullmatch(text) if len(text) <= _LONGEST_POINT else None
     if match is None:
@@ -111,7 +122,7 @@ def parse_point(text: str) -> tuple[float, float] | None:
 
 
 def read_sheet(file: Path, content: bytes) -> dict[str, dict[str, str]]:
-    """`birads` (as written, such as `4a`) and `density` (ACR; empty where the cell is blank) of each image id.
+    """Read `birads` (as written, such as `4a`) and `density` (ACR; empty where the cell is blank) of each image id.
 
     Raises:
         InputError: a column is missing.
@@ -135,7 +146,7 @@ def read_sheet(file: Path, content: bytes) -> dict[str, dict[str, str]]:
 
 
 def read_annotation(file: Path) -> bytes:
-    """The content of an annotation.
+    """Read the content of an annotation.
 
     Raises:
         InputError: the file cannot be read.
@@ -147,7 +158,7 @@ def read_annotation(file: Path) -> bytes:
 
 
 def read_rois(file: Path, content: bytes) -> list[Roi]:
-    """The regions of an annotation, an Apple property list, in its order.
+    """Parse the regions of an annotation, an Apple property list, in its order.
 
     Raises:
         InputError: the file is not such a list.
@@ -180,16 +191,16 @@ def _roi(number: int, region: Mapping[str, Any]) -> Roi:
 
 
 def points_outside(points: Sequence[tuple[float, float]], shape: tuple[int, int]) -> int:
-    """How many points lie outside an image of `shape`, columns and rows."""
+    """Count the points outside an image of `shape`, columns and rows."""
     return sum(not (0 <= x < shape[0] and 0 <= y < shape[1]) for x, y in points)
 
 
 def rasterise(points: Sequence[tuple[float, float]], shape: tuple[int, int]) -> np.ndarray:
-    """The polygon's pixels, those under its outline included, as a bool mask `(X, Y)`.
+    """Fill a polygon, the pixels under its outline included; return a bool mask `(X, Y)`.
 
     Args:
-        points: corners `(x, y)`; a whole number is the middle of a pixel. What lies outside the image is cut off.
-        shape: columns and rows of the image.
+        points: Corners `(x, y)`; a whole number is the middle of a pixel. What lies outside the image is cut off.
+        shape: Columns and rows of the image.
     """
     size = np.array(shape)
     # A corner further off than the image is long would overflow OpenCV's fixed-point numbers.

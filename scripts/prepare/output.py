@@ -8,64 +8,89 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from custom.errors import InputError
-from custom.files import read_json, remove, write_csv, write_if_changed, write_mask
+from custom.files import held, read_json, remove, write_csv, write_if_changed, write_mask
 from scripts.common.datasets import PHANTOMS, SYNTHETIC, UNKNOWN
-from scripts.prepare.splits import Parts
+from scripts.common.formatting import count_lesions
+from scripts.prepare.pairs import Verdict
+from scripts.prepare.splits import Parts, shared_patients
+
+Audit = Sequence[Mapping[str, str]]
 
 
-def stated_source(folder: Path, source: str) -> str:
-    """`source` as a datalist states it, and that it is synthetic where it is, so that no result hides it."""
-    return f"{SYNTHETIC}{source}" if (folder / PHANTOMS).is_file() else source
-
-
-def check_place(dataset: Path, source: str) -> None:
-    """Refuse the folder of a data set from another source, which would be mixed with this one's files.
+@contextmanager
+def preparing(dataset: Path, folder: Path, source: str) -> Iterator[str]:
+    """Hold the folder of a data set during its preparation.
 
     Args:
-        dataset: folder to prepare into.
-        source: as its datalists are going to state it.
+        dataset: Folder to prepare into.
+        folder: Folder of the source.
+        source: Name of the source.
+
+    Yields:
+        `source` as the datalists state it: also that it is synthetic where it is, so that no result hides it.
 
     Raises:
-        InputError: its datalists state another.
+        InputError: the folder holds a data set from another source, which would be mixed with this one's files.
     """
-    for file in _datalists(dataset):
-        try:
-            stated = str(read_json(file).get("source"))
-        except InputError:
-            continue  # A damaged datalist is written anew.
-        # What stands after a comma is where it was fetched, or how it was prepared.
-        found, expected = (text.partition(",")[0] for text in (stated, source))
-        if found != expected:
-            raise InputError(
-                f"{dataset}: holds a data set from {found}, expected one from {expected} or an empty folder; name "
-                "another by --dataset_dir"
-            )
+    stated = f"{SYNTHETIC}{source}" if (folder / PHANTOMS).is_file() else source
+    with held(dataset):
+        for file in _datalists(dataset):
+            try:
+                other = str(read_json(file).get("source"))
+            except InputError:
+                continue  # A damaged datalist is written anew.
+            # What stands after a comma is where it was fetched, or how it was prepared.
+            found, expected = (text.partition(",")[0] for text in (other, stated))
+            if found != expected:
+                raise InputError(
+                    f"{dataset}: holds a data set from {found}, expected one from {expected} or an empty folder; name "
+                    "another by --dataset_dir"
+                )
+        yield stated
+
+
+def write_mammogram(
+    dataset: Path, image: Path, name: str, verdicts: Iterable[tuple[str, Verdict]], copy: bool
+) -> dict[str, dict[str, str]]:
+    """Write the masks of a mammogram's usable lesions as they come, then link the image if there are any.
+
+    Args:
+        dataset: Folder of the prepared data set.
+        image: File of the mammogram, or a link to it.
+        name: `images/<name>` of the mammogram in the data set.
+        verdicts: Name of each of its lesions and the verdict on it.
+        copy: Whether to copy the image instead of linking to it.
+
+    Returns:
+        Columns of the audit for each lesion: `status`, `reason` and the details.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    columns = {}
+    for lesion, verdict in verdicts:
+        if verdict.mask is not None:
+            write_mask(dataset / "masks" / f"{lesion}.png", verdict.mask, partial(_withdraw_datalists, dataset))
+        columns[lesion] = verdict.columns
+    if any(found["status"] != "quarantined" for found in columns.values()):
+        link_image(image, dataset / name, copy)
+    return columns
 
 
 def link_image(source: Path, target: Path, copy: bool) -> None:
-    """Make `target` the same file as `source`: a hard link, else a symbolic one; with `copy` a copy.
-
-    Args:
-        source: a file, or a link to one.
-        target: `images/<name>` in the prepared data set.
-        copy: write a file of its own.
-
-    Raises:
-        InputError: neither link can be made.
-    """
+    """Make `target` the same file as `source`: a hard link, else a symbolic one; with `copy` a copy."""
     source = source.resolve()  # a hard link to a symbolic link would point into nothing
     if target.exists() and (_same_copy(source, target) if copy else target.samefile(source)):
         return
-    withdraw_datalists(target.parents[1])
+    _withdraw_datalists(target.parents[1])
     unfinished = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +98,10 @@ def link_image(source: Path, target: Path, copy: bool) -> None:
         if copy:
             shutil.copy2(source, unfinished)
         else:
-            _link(source, unfinished)
+            try:
+                os.link(source, unfinished)
+            except OSError:
+                unfinished.symlink_to(source)
         unfinished.replace(target)
     except OSError as error:
         with suppress(OSError):
@@ -84,29 +112,45 @@ def link_image(source: Path, target: Path, copy: bool) -> None:
         ) from error
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        target.symlink_to(source)
-
-
 def _same_copy(source: Path, target: Path) -> bool:
     a, b = source.stat(), target.lstat()
     return not target.is_symlink() and (a.st_size, a.st_mtime_ns) == (b.st_size, b.st_mtime_ns) and a.st_ino != b.st_ino
 
 
-def write_lesion_mask(dataset: Path, lesion: str, mask: np.ndarray) -> None:
-    """Write the bool mask `(X, Y)` of a lesion into the prepared data set."""
-    write_mask(dataset / "masks" / f"{lesion}.png", mask, partial(withdraw_datalists, dataset))
+def finish(
+    dataset: Path,
+    source: Path,
+    about: Mapping[str, str],
+    audit: Audit,
+    splits: Mapping[str, Parts],
+    remarks: Sequence[str] = (),
+    reasons: Callable[[Audit], list[str]] | None = None,
+) -> None:
+    """Write audit and datalists, and print what became of the lesions.
 
-
-def withdraw_datalists(dataset: Path) -> None:
-    """Remove the datalists of an earlier preparation, since what they name is going to change.
+    Args:
+        dataset: Folder of the prepared data set.
+        source: File or folder that was prepared, for the error.
+        about: Name, source and the like, as the datalists state them.
+        audit: One row per lesion of the source's table, with `lesion_id`, `status` and `reason`.
+        splits: Datalists by name.
+        remarks: Last lines to print.
+        reasons: Makes the lines about what is wrong; left out, each quarantined lesion has one.
 
     Raises:
-        InputError: one cannot be removed.
+        InputError: no lesion is usable, or a file cannot be written.
     """
+    file = dataset / "audit.csv"
+    write_csv(file, audit, first=("lesion_id", "status", "reason"))
+    _write_datalists(dataset, about, splits)
+    lines = [*_count_statuses(audit), *(reasons or _list_reasons)(audit), *_count_splits(splits), *remarks]
+    print("\n".join(lines))
+    if all(row["status"] == "quarantined" for row in audit):
+        raise InputError(f"{source}: no lesion is usable; {file} gives the reason for each")
+
+
+def _withdraw_datalists(dataset: Path) -> None:
+    """Remove the datalists of an earlier preparation, since what they name is going to change."""
     for file in _datalists(dataset):
         remove(file)
 
@@ -115,22 +159,22 @@ def _datalists(dataset: Path) -> list[Path]:
     return [file for file in sorted(dataset.glob("datalists/*.json")) if file.is_file()]
 
 
-def write_datalists(dataset: Path, about: Mapping[str, str], splits: Mapping[str, Parts]) -> None:
+def _write_datalists(dataset: Path, about: Mapping[str, str], splits: Mapping[str, Parts]) -> None:
     """Write the datalists of a prepared data set; where an earlier one is not the same, all are removed first."""
-    contents = {dataset / "datalists" / f"{name}.json": _datalist(about, parts) for name, parts in splits.items()}
+    contents = {dataset / "datalists" / f"{name}.json": _encode(about, parts) for name, parts in splits.items()}
     if any(file.read_bytes() != contents.get(file) for file in _datalists(dataset)):
-        withdraw_datalists(dataset)
+        _withdraw_datalists(dataset)
     for file, content in contents.items():
         write_if_changed(file, content)
 
 
-def write_datalist(file: Path, about: Mapping[str, str], parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Write one datalist."""
-    write_if_changed(file, _datalist(about, parts))
+def write_datalist(file: Path, about: Mapping[str, str], parts: Parts) -> None:
+    """Write one datalist: `about`, then the lesions of each part."""
+    write_if_changed(file, _encode(about, parts))
 
 
-def _datalist(about: Mapping[str, str], parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
-    """A datalist: what `about` says, then each part with one lesion a line; nothing known is `N/A`.
+def _encode(about: Mapping[str, str], parts: Parts) -> bytes:
+    """Encode a datalist with one lesion a line; what is not known is `N/A`.
 
     MONAI's `load_decathlon_datalist` takes an empty text for a path and makes it the folder of the data set.
     """
@@ -142,6 +186,33 @@ def _datalist(about: Mapping[str, str], parts: Mapping[str, Sequence[Mapping[str
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
-def write_audit(file: Path, rows: Iterable[Mapping[str, str]]) -> None:
-    """Write the audit: one row per lesion of the source's table, `lesion_id, status, reason` first."""
-    write_csv(file, list(rows), first=("lesion_id", "status", "reason"))
+def datalist_entry(image: str, lesion: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the datalist's entry of a lesion, with whatever is known of it, in the mammogram `images/<name>`."""
+    return {"image": image, "label": f"masks/{lesion['lesion_id']}.png", **lesion}
+
+
+def _count_statuses(audit: Audit) -> list[str]:
+    counts = Counter(row["status"] for row in audit)
+    return [f"{len(audit)} lesions in the table", *(f"  {status}: {counts[status]}" for status in sorted(counts))]
+
+
+def _list_reasons(audit: Audit) -> list[str]:
+    return [f"    {row['lesion_id']}: {row['reason']}" for row in audit if row["status"] == "quarantined"]
+
+
+def count_reasons(audit: Audit) -> list[str]:
+    """Count lesions by status and kind of reason, which is what stands before the colon."""
+    kinds = Counter((row["status"], row["reason"].partition(": ")[0]) for row in audit if row["reason"])
+    return [f"    {status}, {kind}: {number}" for (status, kind), number in sorted(kinds.items())]
+
+
+def _count_splits(splits: Mapping[str, Parts]) -> list[str]:
+    """Count lesions and patients in each part of each split, and the patients who are in more than one."""
+    lines = []
+    for split, parts in splits.items():
+        counts = ", ".join(
+            f"{part} {count_lesions(len(lesions), len({lesion['patient_id'] for lesion in lesions}))}"
+            for part, lesions in parts.items()
+        )
+        lines.append(f"  split {split}: {counts}; {shared_patients(parts)} patients in more than one part")
+    return lines or ["  no split, and so nothing to train on: it takes lesions of three patients"]

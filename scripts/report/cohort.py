@@ -11,7 +11,7 @@ from pathlib import Path
 from custom.data import PARTS, Datalist
 from custom.errors import InputError
 from custom.metrics.vocabulary import ATTRIBUTES as LABELS
-from scripts.common.datasets import shown_name
+from scripts.common.datasets import full_name
 from scripts.common.drawing import BLUE, GREEN, ORANGE
 from scripts.common.formatting import count, slug
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
@@ -40,7 +40,7 @@ def audit(source: Run | StudyResults) -> list[Block]:
     """Count for each data set how many lesions of its source were used, repaired or left out, and why."""
     folders = {data.folder: data for data in _datasets(source)}
     return [
-        _audit_table(folder / "audit.csv", shown_name(data.content))
+        _audit_table(folder / "audit.csv", full_name(data.content))
         for folder, data in folders.items()
         if (folder / "audit.csv").is_file()
     ]
@@ -96,7 +96,7 @@ def _distribution(data: Datalist, attribute: str, label: str) -> Figure | None:
     axes.set_xticks(range(len(values)), values)
     finish(axes, label, "share of the part's lesions, %", legend=True)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
-    name, split = shown_name(data.content), data.split
+    name, split = full_name(data.content), data.split
     caption = f"{name}, split {split}."
     if unknown:
         caption += f" Without a known value and left out: {count(unknown, 'lesion')}."

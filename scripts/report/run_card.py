@@ -10,7 +10,7 @@ from typing import Any
 
 from custom.data import PARTS
 from scripts.common.cases import Row
-from scripts.common.datasets import shown_name
+from scripts.common.datasets import full_name
 from scripts.common.formatting import count_lesions, share
 from scripts.report.blocks import Block, Command, Table, Text
 from scripts.report.curves import kept_epoch
@@ -78,7 +78,7 @@ def _data_rows(run: Run) -> Rows:
     about = run.dataset
     rows = [
         ("run", run.name),
-        ("data set", shown_name(about)),
+        ("data set", full_name(about)),
         ("source of the data", about.get("source", "")),
         ("split", run.args["split"]),
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from custom.data import FILE_KEYS, Datalist
 from scripts.common.cases import Row
-from scripts.common.datasets import shown_name
+from scripts.common.datasets import full_name
 from scripts.common.formatting import count_lesions, slug
 from scripts.common.results import TEST, mean_over_seeds, read_record
 from scripts.report.blocks import NotThere
@@ -58,7 +58,7 @@ class Evaluation(_Folder):
     def tested_on(self) -> str:
         """Data set and split: `inbreast_mass, split test`; of phantoms, `synthetic inbreast_mass, split test`."""
         dataset = self.summary["dataset"]
-        return f"{shown_name(dataset)}, split {dataset['split']}"
+        return f"{full_name(dataset)}, split {dataset['split']}"
 
     @property
     def bootstrap(self) -> tuple[int, float, int]:
@@ -79,7 +79,7 @@ class Evaluation(_Folder):
         """
         if self.data is None:
             raise NotThere(
-                f"The mammograms of {shown_name(self.summary['dataset'])} are not where {self.name} found them. "
+                f"The mammograms of {full_name(self.summary['dataset'])} are not where {self.name} found them. "
                 "Pass the prepared data set by --dataset_dir."
             )
         entry = self.data.entries[row["lesion_id"]]

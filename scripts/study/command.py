@@ -15,7 +15,7 @@ from custom.errors import InputError
 from custom.files import held
 from scripts.common.bundle import bundle_version
 from scripts.common.command_line import checked
-from scripts.common.datasets import shown_name
+from scripts.common.datasets import full_name
 from scripts.common.documents import check_place
 from scripts.common.formatting import text_table
 from scripts.common.parallel import parallel_map
@@ -143,7 +143,7 @@ def _origin(jobs: Sequence[Job], datasets: Sequence[dict[str, Any]]) -> dict[str
         for name in ("epochs", "image_size", "features")
     }
     return {
-        "data set": shown_name(datasets[0]),
+        "data set": full_name(datasets[0]),
         "split": ", ".join(dataset["split"] for dataset in datasets),
         "SHA-256 of its table": datasets[0]["manifest_sha256"],
         "SHA-256 of the datalist": ", ".join(dataset["datalist_sha256"] for dataset in datasets),

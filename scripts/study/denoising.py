@@ -17,7 +17,7 @@ from custom.readers import read_pixels
 from custom.transforms import WienerFilter, mask_box
 from scripts.common.drawing import BLUE, GREEN, GREY, ORANGE, PINK, show_detail
 from scripts.common.formatting import text_table
-from scripts.common.phantom.cohort import VIEWS, draw_patient, random_stream
+from scripts.common.phantom.cohort import STANDARD_VIEWS, draw_patient, random_stream
 from scripts.common.phantom.generate import generate_phantom
 from scripts.study.images import (
     NUMBER,
@@ -152,7 +152,7 @@ def measure_phantom(seed: int, number: int) -> tuple[str, list[Row], Images]:
     Returns:
         Name of the phantom, a row for each noise and filter (none as well), and details to show.
     """
-    phantom = generate_phantom(seed, draw_patient(seed, number), VIEWS[number % 2], PHANTOM_SIZE, noise=False)
+    phantom = generate_phantom(seed, draw_patient(seed, number), STANDARD_VIEWS[number % 2], PHANTOM_SIZE, noise=False)
     clean, inside = to_8_bit(scaled(phantom.image.T)), phantom.inside.T
     rows: list[Row] = []
     detail: Images = {}

@@ -27,10 +27,9 @@ from scripts.common.prediction.predictor import Predictor
 from scripts.common.tables import read_content
 from scripts.prepare import inbreast_files
 from scripts.prepare.cbis_ddsm import make_tasks
-from scripts.prepare.cbis_ddsm_index import index_source
+from scripts.prepare.cbis_ddsm_files import index_source, read_tables
 from scripts.prepare.cbis_ddsm_pairing import prepare_mammogram
-from scripts.prepare.cbis_ddsm_tables import read_tables
-from scripts.prepare.inbreast import Case, find_images, prepare_case
+from scripts.prepare.inbreast import AnnotatedImage, find_images, prepare_image
 from scripts.prepare.manifest import prepare_manifest
 from scripts.report.command import report
 from scripts.study.definition import read_study
@@ -58,8 +57,8 @@ def _inbreast(file: Path, output: Path) -> None:
     sheet = inbreast_files.read_sheet(sheet_file, read_content(sheet_file))
     images, _ = find_images(release / inbreast_files.IMAGES)
     for xml in sorted((release / inbreast_files.ANNOTATIONS).glob("*.xml")):
-        case = Case(xml, tuple(images.get(xml.stem, ())), sheet.get(xml.stem, {}), output, False, True)
-        _told(outcome["reason"] for outcome in prepare_case(case).audit)
+        image = AnnotatedImage(xml, tuple(images.get(xml.stem, ())), sheet.get(xml.stem, {}), output, False, True)
+        _told(row["reason"] for row in prepare_image(image).audit)
 
 
 def _cbis(file: Path, output: Path) -> None:
@@ -68,7 +67,7 @@ def _cbis(file: Path, output: Path) -> None:
     tables = read_tables(source)
     index = index_source(source, output, tables)
     for task in make_tasks(tables.lesions, index, source, output, False):
-        _told(outcome.reason for outcome in prepare_mammogram(task))
+        _told(columns["reason"] for columns in prepare_mammogram(task).values())
 
 
 def _told(reasons: object) -> None:

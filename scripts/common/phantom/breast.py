@@ -17,18 +17,20 @@ from scripts.common.phantom.noise import Field
 
 SUBPIXEL_BITS = 4
 
+Points = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Breast:
     """The shape of one breast in one view.
 
     Attributes:
-        depth: distance to the skin in pixels, 0 outside the breast, `(rows, columns)`.
-        thickness: compressed thickness relative to the flat middle of the breast, 0 outside, `(rows, columns)`.
-        pectoral: share of pectoral muscle, 0 to 1, `(rows, columns)`; 0 everywhere in the CC view.
+        depth: Distance to the skin in pixels, 0 outside the breast, `(rows, columns)`.
+        thickness: Compressed thickness relative to the flat middle of the breast, 0 outside, `(rows, columns)`.
+        pectoral: Share of pectoral muscle, 0 to 1, `(rows, columns)`; 0 everywhere in the CC view.
         nipple: x and y of the nipple.
-        reach: distance from the chest wall to the nipple.
-        frame_columns: columns of the whole frame, the measure of all sizes.
+        reach: Distance from the chest wall to the nipple.
+        frame_columns: Columns of the whole frame, the measure of all sizes.
     """
 
     depth: Field
@@ -40,11 +42,11 @@ class Breast:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """Where the breast is, `(rows, columns)`."""
+        """Whether a pixel is in the breast, `(rows, columns)`."""
         return self.depth > 0
 
     def cut(self, box: tuple[slice, slice]) -> Breast:
-        """The part of the breast in a box of rows and columns that starts at the chest wall."""
+        """Cut out a box of rows and columns that starts at the chest wall."""
         return replace(
             self,
             depth=self.depth[box],
@@ -58,14 +60,16 @@ def draw_breast(rng: np.random.Generator, shape: tuple[int, int], view: str, siz
     """Draw a breast in the CC or MLO view.
 
     Args:
-        rng: source of the random numbers.
-        shape: rows and columns of the frame.
+        rng: Source of the random numbers.
+        shape: Rows and columns of the frame.
         view: `CC` or `MLO`.
-        size: distance from the chest wall to the nipple as a share of the columns.
+        size: Distance from the chest wall to the nipple as a share of the columns.
     """
     rows, columns = shape
     reach = size * columns
-    outline, nipple = (_outline_cc if view == "CC" else _outline_mlo)(rng, rows, columns, reach)
+    corners, nipple = (_corners_cc if view == "CC" else _corners_mlo)(rng, rows, columns, reach)
+    curve, edge = _spline(corners), -0.3 * columns
+    outline = np.vstack([[edge, curve[0, 1]], curve, [edge, curve[-1, 1]]])
     # The frame cuts the breast at the chest wall: the distance to the skin must not see that cut.
     pad = round(0.25 * columns)
     inside = np.zeros((rows + 2 * pad, columns + pad), np.uint8)
@@ -80,29 +84,23 @@ def draw_breast(rng: np.random.Generator, shape: tuple[int, int], view: str, siz
     return Breast(depth, _thickness(rng, depth, view), pectoral, nipple, reach, columns)
 
 
-def _outline_cc(
-    rng: np.random.Generator, rows: int, columns: int, reach: float
-) -> tuple[NDArray[np.float64], tuple[float, float]]:
+def _corners_cc(rng: np.random.Generator, rows: int, columns: int, reach: float) -> tuple[Points, tuple[float, float]]:
+    """Draw points of the skin line, `(n, 2)` as x and y, and the nipple."""
     half = np.minimum(reach * rng.uniform(0.72, 0.98, 2), 0.47 * rows)
     centre = rows * 0.5 + rng.uniform(-0.5, 0.5) * max(0.0, 0.94 * rows - half.sum())
     centre = float(np.clip(centre, half[0] + 0.02 * rows, rows * 0.98 - half[1]))
     nipple = (reach, centre)
-    points: list[tuple[float, float]] = []
-    for sign, extent in ((-1.0, half[0]), (1.0, half[1])):
-        angles = np.deg2rad([22.0, 45.0, 66.0])
+    angles = np.deg2rad([22.0, 45.0, 66.0])
+    sides = []
+    for extent in (-half[0], half[1]):
         blunt = rng.uniform(0.8, 1.3)
-        side = [(reach * np.cos(a) ** blunt, centre + sign * extent * np.sin(a)) for a in angles]
+        side = [(reach * np.cos(a) ** blunt, centre + extent * np.sin(a)) for a in angles]
         flare = rng.uniform(1.0, 1.22)
-        side.append((-0.08 * columns, centre + sign * extent * flare))
-        points = [*side[::-1], nipple] if sign < 0 else [*points, *side]
-    curve = _spline(np.array(points))
-    edge = 0.3 * columns
-    return np.vstack([[-edge, curve[0, 1]], curve, [-edge, curve[-1, 1]]]), nipple
+        sides.append([*side, (-0.08 * columns, centre + extent * flare)])
+    return np.array([*sides[0][::-1], nipple, *sides[1]]), nipple
 
 
-def _outline_mlo(
-    rng: np.random.Generator, rows: int, columns: int, reach: float
-) -> tuple[NDArray[np.float64], tuple[float, float]]:
+def _corners_mlo(rng: np.random.Generator, rows: int, columns: int, reach: float) -> tuple[Points, tuple[float, float]]:
     nipple_y = rows * rng.uniform(0.54, 0.66)
     below = min(reach * rng.uniform(0.62, 0.85), 0.95 * rows - nipple_y)
     nipple = (reach, nipple_y)
@@ -114,21 +112,18 @@ def _outline_mlo(
     upper_y = -0.1 * rows + shares * (nipple_y + 0.1 * rows)
     blunt = rng.uniform(0.62, 0.95)
     angles = np.deg2rad([24.0, 46.0, 66.0])
-    lower_x = reach * np.cos(angles) ** blunt
-    lower_y = nipple_y + below * np.sin(angles)
-    end = np.array([[-0.1 * columns, nipple_y + below * rng.uniform(0.86, 1.0)]])
-    curve = _spline(np.vstack([np.c_[upper_x, upper_y], [nipple], np.c_[lower_x, lower_y], end]))
-    edge = 0.3 * columns
-    return np.vstack([[-edge, curve[0, 1]], curve, [-edge, curve[-1, 1]]]), nipple
+    lower = np.c_[reach * np.cos(angles) ** blunt, nipple_y + below * np.sin(angles)]
+    end = (-0.1 * columns, nipple_y + below * rng.uniform(0.86, 1.0))
+    return np.vstack([np.c_[upper_x, upper_y], nipple, lower, end]), nipple
 
 
-def _spline(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spline(points: Points) -> Points:
     steps = np.sqrt(np.hypot(*np.diff(points, axis=0).T))
     position = np.concatenate([[0.0], np.cumsum(steps)])
     return np.asarray(CubicSpline(position, points)(np.linspace(0, position[-1], 200)))
 
 
-def _fill(image: NDArray[np.uint8], outline: NDArray[np.float64]) -> None:
+def _fill(image: NDArray[np.uint8], outline: Points) -> None:
     corners = np.round(outline * 2**SUBPIXEL_BITS).astype(np.int32)
     cv2.fillPoly(image, [corners], 1, lineType=cv2.LINE_8, shift=SUBPIXEL_BITS)
 

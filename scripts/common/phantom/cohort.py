@@ -17,7 +17,7 @@ import numpy as np
 
 T = TypeVar("T")
 
-VIEWS = ("CC", "MLO")
+STANDARD_VIEWS = ("CC", "MLO")
 SIDES = ("LEFT", "RIGHT")
 DENSITIES = (1, 2, 3, 4)
 
@@ -60,18 +60,18 @@ CONTRAST_MEDIAN, CONTRAST_SPREAD, CONTRAST_LIMITS = 0.083, 0.5, (0.025, 0.18)
 
 
 @dataclass(frozen=True)
-class Lesion:
+class PhantomLesion:
     """A mass as it is described in the table.
 
     Attributes:
         shape: BI-RADS shape, as the CBIS-DDSM tables spell it.
         margins: BI-RADS margins, as the CBIS-DDSM tables spell them.
         pathology: `BENIGN` or `MALIGNANT`.
-        birads: assessment, 2 to 5.
+        birads: Assessment, 2 to 5.
         subtlety: 1 (subtle) to 5 (obvious), from the contrast.
-        diameter: longer side of the mass as a share of the image's columns.
-        contrast: grey-level difference that the mass makes, on average, as a share of the grey range.
-        distance: distance from the nipple as a share of the distance between the nipple and the chest wall.
+        diameter: Longer side of the mass as a share of the image's columns.
+        contrast: Grey-level difference that the mass makes, on average, as a share of the grey range.
+        distance: Distance from the nipple as a share of the distance between the nipple and the chest wall.
     """
 
     shape: str
@@ -89,18 +89,18 @@ class Patient:
     """One patient with one imaged breast.
 
     Attributes:
-        number: number of the patient, from 1.
+        number: Number of the patient, from 1.
         laterality: `LEFT` or `RIGHT`.
         density: ACR class, 1 to 4.
-        size: distance from the chest wall to the nipple as a share of the image's columns.
-        lesions: the masses of this breast, seen in each of its views.
+        size: Distance from the chest wall to the nipple as a share of the image's columns.
+        lesions: Masses of this breast, seen in each of its views.
     """
 
     number: int
     laterality: str
     density: int
     size: float
-    lesions: tuple[Lesion, ...]
+    lesions: tuple[PhantomLesion, ...]
 
     @property
     def patient_id(self) -> str:
@@ -109,7 +109,7 @@ class Patient:
 
 
 def random_stream(seed: int, number: int, *purpose: str) -> np.random.Generator:
-    """The random numbers of one patient (or block) and one purpose, independent of all others of the same seed."""
+    """Return the random numbers of one patient (or block) and one purpose, independent of all others of the seed."""
     key = (number, *(zlib.crc32(word.encode()) for word in purpose))
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
@@ -117,14 +117,14 @@ def random_stream(seed: int, number: int, *purpose: str) -> np.random.Generator:
 def draw_patient(
     seed: int, number: int, densities: Sequence[int] = DENSITIES, sides: Sequence[str] = SIDES, contrast: float = 1.0
 ) -> Patient:
-    """Patient `number` (from 1) of a seed.
+    """Draw patient `number` (from 1) of a seed.
 
     Args:
-        seed: seed of the cohort.
-        number: number of the patient.
+        seed: Seed of the cohort.
+        number: Number of the patient.
         densities: ACR classes to balance over.
-        sides: sides to balance over.
-        contrast: factor on the contrast of every mass; 1 gives the distribution measured on real masses.
+        sides: Sides to balance over.
+        contrast: Factor on the contrast of every mass; 1 gives the distribution measured on real masses.
     """
     rng = random_stream(seed, number, "patient")
     count = _balanced(seed, number, "lesions", LESION_COUNTS)
@@ -144,10 +144,10 @@ def _balanced(seed: int, number: int, factor: str, values: Sequence[T]) -> T:
     return values[random_stream(seed, block, "block", factor).permutation(len(values))[place]]
 
 
-def _draw_lesion(rng: np.random.Generator, kind: tuple[str, str, str, tuple[int, ...]], factor: float) -> Lesion:
+def _draw_lesion(rng: np.random.Generator, kind: tuple[str, str, str, tuple[int, ...]], factor: float) -> PhantomLesion:
     shape, margins, pathology, assessments = kind
     contrast = _log_normal(rng, CONTRAST_MEDIAN, CONTRAST_SPREAD, CONTRAST_LIMITS) * factor
-    return Lesion(
+    return PhantomLesion(
         shape=shape,
         margins=margins,
         pathology=pathology,

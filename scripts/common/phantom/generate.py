@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.common.phantom import film
-from scripts.common.phantom.artefacts import BORDER_LIMIT, add_artefacts
 from scripts.common.phantom.breast import Breast, draw_breast
-from scripts.common.phantom.cohort import Lesion, Patient, random_stream
+from scripts.common.phantom.cohort import Patient, PhantomLesion, random_stream
 from scripts.common.phantom.lesion import Mass, draw_mass
 from scripts.common.phantom.noise import Field
 from scripts.common.phantom.tissue import draw_tissue
@@ -25,11 +24,11 @@ class Phantom:
     """One synthetic mammogram with its truth.
 
     Attributes:
-        patient: whose breast it is.
+        patient: Patient whose breast it is.
         view: `CC` or `MLO`.
-        image: 12-bit grey levels, bright = dense, `(rows, columns)`. The chest wall of a left breast lies on the left.
-        masks: one per lesion of the patient, in their order: 0 or 255, `(rows, columns)`.
-        inside: the breast, `(rows, columns)`.
+        image: 12-bit grey levels, bright = dense, `(rows, columns)`. The chest wall of a left breast is on the left.
+        masks: One per lesion of the patient, in their order: 0 or 255, `(rows, columns)`.
+        inside: Whether a pixel is in the breast, `(rows, columns)`.
     """
 
     patient: Patient
@@ -40,27 +39,22 @@ class Phantom:
 
     @property
     def mammogram_id(self) -> str:
-        """Such as `S_00001_LEFT_CC`."""
+        """Name of the mammogram, such as `S_00001_LEFT_CC`."""
         return f"{self.patient.patient_id}_{self.patient.laterality}_{self.view}"
 
 
 def generate_phantom(
-    seed: int,
-    patient: Patient,
-    view: str,
-    image_size: tuple[int, int],
-    artifacts: bool = False,
-    noise: bool = True,
+    seed: int, patient: Patient, view: str, image_size: tuple[int, int], artifacts: bool = False, noise: bool = True
 ) -> Phantom:
     """Draw one view of a patient's breast.
 
     Args:
-        seed: seed of the cohort that the patient was drawn from.
-        patient: the patient.
+        seed: Seed of the cohort that the patient was drawn from.
+        patient: Patient to draw.
         view: `CC` or `MLO`.
-        image_size: columns and rows.
-        artifacts: whether to add marker, border, tape and dust.
-        noise: whether to add quantum noise and grain; without them the rest of the phantom stays the same.
+        image_size: Columns and rows.
+        artifacts: Whether to add marker, border, tape and dust.
+        noise: Whether to add quantum noise and grain; without them the rest of the phantom stays the same.
     """
     columns, rows = image_size
 
@@ -77,7 +71,7 @@ def generate_phantom(
         masks = [np.ascontiguousarray(mask[:, ::-1]) for mask in masks]
     if artifacts:
         air = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
-        grey = add_artefacts(stream("artefacts"), grey, air, patient.laterality, view)
+        grey = film.add_artefacts(stream("artefacts"), grey, air, patient.laterality, view)
     return Phantom(patient, view, film.digitise(stream("scanner"), grey, noise), tuple(masks), inside)
 
 
@@ -101,7 +95,7 @@ def _add_lesions(
 
 
 def _place(
-    rng: np.random.Generator, lesion: Lesion, breast: Breast, taken: NDArray[np.uint8]
+    rng: np.random.Generator, lesion: PhantomLesion, breast: Breast, taken: NDArray[np.uint8]
 ) -> tuple[Mass, tuple[int, int]]:
     """Draw the mass and find a place for its centre: inside the breast, clear of muscle, frame and other masses.
 
@@ -109,7 +103,7 @@ def _place(
     mass is made smaller.
     """
     rows, columns = breast.depth.shape
-    frame_room = BORDER_LIMIT * columns + 2
+    frame_room = film.BORDER_LIMIT * columns + 2
     free = cv2.distanceTransform(1 - (taken > 0).astype(np.uint8), cv2.DIST_L2, 5)
     wanted = lesion.distance * breast.reach
     diameter = max(6.0, lesion.diameter * columns)
@@ -131,7 +125,7 @@ def _place(
 
 
 def _overlap(shape: tuple[int, int], side: int, x: int, y: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a square patch centred on (x, y) lies in the frame, and the part of the patch that is in the frame."""
+    """Find where a square patch centred on (x, y) is in the frame, and the part of the patch that is in the frame."""
     half = side // 2
     frame = tuple(
         slice(max(0, at - half), min(length, at + half + 1)) for at, length in zip((y, x), shape, strict=True)

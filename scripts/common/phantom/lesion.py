@@ -29,8 +29,8 @@ class Mass:
     """A drawn mass.
 
     Attributes:
-        attenuation: what the mass adds, scaled so that its mean inside the outline is 1, `(side, side)`.
-        mask: the true outline, filled, 0 or 255, `(side, side)`. Of a spiculated mass: the core and the roots.
+        attenuation: Attenuation that the mass adds, scaled to a mean of 1 inside the outline, `(side, side)`.
+        mask: True outline, filled, 0 or 255, `(side, side)`; of a spiculated mass the core and the roots.
     """
 
     attenuation: Field
@@ -41,10 +41,10 @@ def draw_mass(rng: np.random.Generator, shape: str, margins: str, diameter: floa
     """Draw a mass whose longer side is about `diameter` pixels, in the middle of a square patch.
 
     Args:
-        rng: source of the random numbers.
+        rng: Source of the random numbers.
         shape: `ROUND`, `OVAL`, `LOBULATED` or `IRREGULAR`.
         margins: `CIRCUMSCRIBED`, `OBSCURED`, `MICROLOBULATED`, `ILL_DEFINED` or `SPICULATED`.
-        diameter: longer side of the outline's box in pixels.
+        diameter: Longer side of the outline's box in pixels.
     """
     half = math.ceil(PATCH * diameter / 2) + 2
     side = 2 * half + 1
@@ -65,7 +65,7 @@ def draw_mass(rng: np.random.Generator, shape: str, margins: str, diameter: floa
 
 
 def _outline(rng: np.random.Generator, shape: str, margins: str, spicules: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corners `(360, 2)` of the outline as x and y, in units of about one radius, around the origin."""
+    """Draw the corners `(360, 2)` of the outline as x and y, in units of about one radius, around the origin."""
     waves, stretch = np.zeros_like(ANGLES), 1.0
     if shape == "ROUND":
         waves, stretch = _waves(rng, range(2, 6), 0.02), rng.uniform(1.0, 1.12)
@@ -94,7 +94,7 @@ def _outline(rng: np.random.Generator, shape: str, margins: str, spicules: NDArr
 
 
 def _waves(rng: np.random.Generator, orders: range, spread: float) -> NDArray[np.float64]:
-    """Smooth random function of the angle with the given standard deviation; the lower orders are the stronger."""
+    """Draw a smooth random function of the angle with the given standard deviation; lower orders are stronger."""
     total = np.zeros_like(ANGLES)
     for order in orders:
         total += rng.standard_normal() / order**1.5 * np.cos(order * ANGLES + rng.uniform(0, 2 * np.pi))
@@ -102,14 +102,14 @@ def _waves(rng: np.random.Generator, orders: range, spread: float) -> NDArray[np
 
 
 def _profile(mask: NDArray[np.uint8], rise: float, blur: float) -> Field:
-    """Thickness of a rounded body over the mask: steep at the edge, flat in the middle, 1 at most."""
+    """Return the thickness of a rounded body over the mask: steep at the edge, flat in the middle, 1 at most."""
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     climb = np.minimum(depth / (rise * depth.max()), 1)
     return np.asarray(cv2.GaussianBlur(np.sqrt(1 - np.square(1 - climb)), (0, 0), max(0.5, blur)))
 
 
 def _spicules(rng: np.random.Generator, angles: NDArray[np.float64], side: int, radius: float) -> Field:
-    """Thin, slightly bent lines that leave the core along the given angles and fade outwards."""
+    """Draw thin, slightly bent lines that leave the core along the given angles and fade outwards."""
     canvas = np.zeros((side, side), np.uint8)
     middle = side // 2
     for angle in angles:

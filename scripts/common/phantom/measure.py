@@ -18,8 +18,8 @@ PATCH = 128
 FIT = (3, 25)
 
 
-def breast_mask(grey: GreyImage) -> NDArray[np.bool_]:
-    """The flat part of the breast: brighter than its thin edge, darker than film borders, away from both."""
+def breast_interior(grey: GreyImage) -> NDArray[np.bool_]:
+    """Find the flat part of the breast: brighter than its thin edge, darker than film borders, away from both."""
     blurred = cv2.GaussianBlur(grey, (0, 0), 3)
     inside = ((blurred > 60) & (grey < 250)).astype(np.uint8)
     count, labels, table, _ = cv2.connectedComponentsWithStats(inside)
@@ -30,7 +30,7 @@ def breast_mask(grey: GreyImage) -> NDArray[np.bool_]:
 
 
 def power_spectrum(grey: GreyImage, inside: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Radial mean of the power spectrum over all patches that lie inside, or None where fewer than four fit.
+    """Return the radial mean of the power spectrum over all patches that lie inside, or None where fewer than four fit.
 
     Every patch is freed from its plane trend and weighted with a Hann window.
 
@@ -60,13 +60,13 @@ def _without_plane(patch: GreyImage) -> NDArray[np.float64]:
 
 
 def fit_exponent(spectrum: NDArray[np.float64]) -> float:
-    """Exponent `b` of the power law `1 / f ** b` that fits a radial spectrum best on logarithmic axes."""
+    """Find the exponent `b` of the power law `1 / f ** b` that fits a radial spectrum best on logarithmic axes."""
     frequency = np.arange(*FIT)
     return -float(np.polyfit(np.log(frequency), np.log(spectrum[FIT[0] : FIT[1]]), 1)[0])
 
 
 def lesion_ring(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The ring around a lesion, as wide as half the radius of the disc of the lesion's area, at least 2 pixels."""
+    """Draw the ring around a lesion, as wide as half the radius of the disc of the lesion's area, at least 2 pixels."""
     y, x = np.nonzero(mask)
     width = max(2, round(math.sqrt(len(x) / math.pi) / 2))
     frame = (
@@ -80,7 +80,7 @@ def lesion_ring(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def lesion_statistics(grey: GreyImage, mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Size and contrast of a lesion against the ring around it, see `lesion_ring`.
+    """Measure size and contrast of a lesion against the ring around it, see `lesion_ring`.
 
     Returns:
         `size`: longer side of the box over the image's columns; `fill`: area over the box's area; `contrast`: mean

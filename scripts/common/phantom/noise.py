@@ -11,26 +11,19 @@ Field = NDArray[np.float32]
 
 
 def power_law_noise(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    exponent: float,
-    longest_wave: float,
-    elongation: float = 1.0,
+    rng: np.random.Generator, shape: tuple[int, int], exponent: float, longest_wave: float, elongation: float = 1.0
 ) -> Field:
-    """Gaussian noise whose power spectrum falls as `1 / f ** exponent`, with mean 0 and standard deviation 1.
+    """Draw Gaussian noise whose power spectrum falls as `1 / f ** exponent`, with mean 0 and standard deviation 1.
 
     Breast parenchyma has a two-dimensional power spectrum of this form with an exponent near 3 (Burgess, Jacobson and
     Judy, "Human observer detection experiments with mammograms and power-law noise", Med. Phys. 28(4), 2001).
 
     Args:
-        rng: source of the random numbers.
-        shape: rows and columns. The field is periodic in both.
-        exponent: exponent of the two-dimensional power spectrum.
-        longest_wave: wavelength in pixels above which the spectrum stays flat.
-        elongation: how many times longer than high a typical blob is.
-
-    Returns:
-        Field of `shape` (rows, columns).
+        rng: Source of the random numbers.
+        shape: Rows and columns. The field is periodic in both.
+        exponent: Exponent of the two-dimensional power spectrum.
+        longest_wave: Wavelength in pixels above which the spectrum stays flat.
+        elongation: Length over height of a typical blob.
     """
     rows, columns = shape
     fast = (scipy.fft.next_fast_len(rows, real=True), scipy.fft.next_fast_len(columns, real=True))
@@ -46,7 +39,7 @@ def power_law_noise(
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], wavelength: float) -> Field:
-    """Slowly varying noise of about the given wavelength in pixels, with standard deviation near 1."""
+    """Draw slowly varying noise of about the given wavelength in pixels, with standard deviation near 1."""
     step = max(1.0, wavelength / 8)
     coarse = (max(4, round(shape[0] / step)), max(4, round(shape[1] / step)))
     field = power_law_noise(rng, coarse, exponent=4.0, longest_wave=wavelength / step)
@@ -54,7 +47,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], wavelength: f
 
 
 def level_lines(field: Field, width: float) -> Field:
-    """Curves of constant width along the zero crossings of `field`: 1 on the curve, falling to 0 over `width` pixels.
+    """Draw curves along the zero crossings of `field`: 1 on the curve, falling to 0 over `width` pixels.
 
     The crossings of a random field close around its blobs, as the connective tissue closes around the fat lobules.
     """

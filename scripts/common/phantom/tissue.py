@@ -25,11 +25,11 @@ COARSE = 4
 
 
 def draw_tissue(rng: np.random.Generator, breast: Breast, density: int) -> Field:
-    """Attenuation of the breast without a lesion, relative to fat of full thickness, `(rows, columns)`.
+    """Draw the attenuation of the breast without a lesion, relative to fat of full thickness, `(rows, columns)`.
 
     Args:
-        rng: source of the random numbers.
-        breast: shape of the breast.
+        rng: Source of the random numbers.
+        breast: Shape of the breast.
         density: ACR class, 1 (fatty) to 4 (extremely dense).
     """
     attenuation = np.zeros(breast.depth.shape, np.float32)
@@ -60,7 +60,7 @@ def _draw_inner_tissue(rng: np.random.Generator, breast: Breast, density: int) -
 
 
 def _fibres(rng: np.random.Generator, breast: Breast) -> tuple[Field, Field]:
-    """Tissue drawn out along the lines that run from the chest wall and draw together at the nipple.
+    """Draw tissue along the lines that run from the chest wall and draw together at the nipple.
 
     Returns:
         Layered texture with the parenchyma's spectrum, standard deviation about 1; and thin bright fibres, 0 upwards.
@@ -90,7 +90,7 @@ def _fibres(rng: np.random.Generator, breast: Breast) -> tuple[Field, Field]:
 
 
 def _glandular_share(rng: np.random.Generator, breast: Breast, texture: Field, density: int) -> Field:
-    """Share of fibroglandular tissue, 0 to 1: a fan behind the nipple with a ragged rim, away from the skin."""
+    """Draw the glandular share of the tissue, 0 to 1: a fan behind the nipple with a ragged rim, away from the skin."""
     rows, width = breast.depth.shape
     columns = breast.frame_columns
     x = np.arange(0, width, COARSE, dtype=np.float32)[None, :]
@@ -119,7 +119,7 @@ def _glandular_share(rng: np.random.Generator, breast: Breast, texture: Field, d
 
 
 def _strands(rng: np.random.Generator, breast: Breast) -> Field:
-    """Single ligaments and vessels: thin curves that run roughly towards the nipple, brightest in their middle."""
+    """Draw single ligaments and vessels: thin curves that run roughly towards the nipple, brightest in their middle."""
     rows, width = breast.depth.shape
     count, steps = int(rng.integers(300, 600)), 24
     scale = breast.frame_columns / 800

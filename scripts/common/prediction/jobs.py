@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from custom.errors import UnwritableError, find_input_error, message
+from custom.errors import UnwritableError, find_input_error
 from scripts.common.prediction.boxes import Request
 from scripts.common.prediction.outputs import Order, Written, read_findings, write_findings
 
@@ -83,4 +83,4 @@ def _fault(error: Exception) -> str:
     found = find_input_error(error)
     if found is None or isinstance(found, UnwritableError):
         raise found or error
-    return message(found)
+    return str(found)

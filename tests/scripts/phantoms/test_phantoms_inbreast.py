@@ -11,7 +11,7 @@ import pytest
 
 from custom.errors import InputError
 from scripts.phantoms import phantoms
-from scripts.phantoms.inbreast import RELEASE, Mammogram, encode_dicom, write_tree
+from scripts.phantoms.inbreast import RELEASE, InbreastImage, encode_dicom, write_tree
 
 SMALL = {"patients": 3, "image_size": (160, 208), "layout": "inbreast", "seed": 3}
 
@@ -74,7 +74,7 @@ def test_both_plates_and_both_grey_conventions(release: Path) -> None:
 def test_monochrome1_is_stored_inverted(tmp_path: Path) -> None:
     image = np.array([[0, 1, 2], [100, 16382, 16383]], np.uint16)
     for inverted, expected in ((False, image), (True, 16383 - image)):
-        mammogram = Mammogram("1", "a", "LEFT", "CC", "1", "1", image, inverted=inverted)
+        mammogram = InbreastImage("1", "a", "LEFT", "CC", "1", "1", image, inverted=inverted)
         file = tmp_path / f"{inverted}.dcm"
         file.write_bytes(encode_dicom(mammogram))
         np.testing.assert_array_equal(pydicom.dcmread(file).pixel_array, expected)
@@ -84,7 +84,7 @@ def test_defects_that_cannot_be_put_in(tmp_path: Path) -> None:
     image = np.zeros((20, 20), np.uint16)
     mask = np.zeros((20, 20), np.uint8)
     mask[5:9, 5:9] = 255
-    mammogram = Mammogram("1", "a", "LEFT", "CC", "4a", "1", image, (mask,))
+    mammogram = InbreastImage("1", "a", "LEFT", "CC", "4a", "1", image, (mask,))
     with pytest.raises(InputError, match="no mammogram left for one_point"):
         write_tree(tmp_path, [mammogram], ["wrong_count", "one_point"])
     with pytest.raises(InputError, match="'one_points' is unknown"):

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.prepare.cbis_ddsm_index import SourceFile
-from scripts.prepare.cbis_ddsm_pairing import Candidate, Quarantine, correlate, find_pair
+from custom.errors import InputError
+from scripts.prepare.cbis_ddsm_files import SourceFile
+from scripts.prepare.cbis_ddsm_pairing import Candidate, correlate, find_pair
 
 IMAGE = np.random.default_rng(0).normal(1000, 200, (90, 120)).astype(np.float32)
 
@@ -66,7 +67,7 @@ def test_the_order_of_the_files_does_not_matter():
 
 def test_a_mask_no_larger_than_the_crop_is_no_mask_of_the_frame():
     files = [candidate("mask", "mask", mask_of((2, 2, 9, 9))[:20, :20]), candidate("crop", "crop", IMAGE[:20, :20])]
-    with pytest.raises(Quarantine, match="no mask is larger than a crop"):
+    with pytest.raises(InputError, match="no mask is larger than a crop"):
         find_pair(IMAGE, files)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from monai.data import load_decathlon_datalist
-from test_cbis_ddsm_tables import row, write_tables
+from test_cbis_ddsm_files import row, write_tables
 
 PARTS = ("training", "validation", "test")
 FOLDER = ROOT / "datalists"

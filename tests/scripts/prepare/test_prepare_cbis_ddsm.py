@@ -28,7 +28,7 @@ from scripts.phantoms.command import phantoms
 from scripts.phantoms.layouts import raw_mammogram
 from scripts.prepare import cbis_ddsm_pairing
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
-from scripts.prepare.pixels import read_values
+from scripts.prepare.pairs import read_values
 
 SIZE = (240, 360)
 PATIENTS = 12

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import snapshot
+from conftest import ROOT, snapshot
 from hypothesis import example, given
 from hypothesis import strategies as st
 from monai.data import load_decathlon_datalist
@@ -22,7 +22,7 @@ from scripts.common.phantom.generate import generate_phantom
 from scripts.phantoms.inbreast import (
     DEFECTS,
     RELEASE,
-    Mammogram,
+    InbreastImage,
     encode_annotation,
     hash_patient,
     outline,
@@ -30,9 +30,9 @@ from scripts.phantoms.inbreast import (
     write_inbreast,
     write_tree,
 )  # fmt: skip
-from scripts.prepare import inbreast
+from scripts.prepare import inbreast, output
+from scripts.prepare.datalists import inbreast_datalist
 from scripts.prepare.inbreast import prepare_inbreast
-from scripts.prepare.inbreast_datalist import inbreast_datalist
 from scripts.prepare.inbreast_files import parse_image_name, parse_point, rasterise, read_sheet
 
 COLUMNS, ROWS = 120, 150
@@ -48,12 +48,12 @@ def square(x: int, y: int, side: int = 10) -> np.ndarray:
     return mask
 
 
-def mammogram(image_id: int, *masks: np.ndarray, **other: object) -> Mammogram:
+def mammogram(image_id: int, *masks: np.ndarray, **other: object) -> InbreastImage:
     """An image of noise, brighter where a mask `(X, Y)` is."""
     values = np.random.default_rng(image_id).integers(100, 8000, (COLUMNS, ROWS))
     values += 8000 * (np.maximum.reduce([np.zeros((COLUMNS, ROWS), np.uint8), *masks]) > 0)
     settings: dict[str, object] = {"laterality": "LEFT", "view": "MLO", "birads": "4a", "density": "3"}
-    return Mammogram(
+    return InbreastImage(
         image_id=str(image_id),
         patient=f"P{image_id // 10}",
         image=np.ascontiguousarray(values.T.astype(np.uint16)),
@@ -77,7 +77,7 @@ def read_mask(dataset: Path, lesion: str) -> np.ndarray:
 
 @pytest.fixture
 def prepare(scheduler: str, tmp_path: Path) -> Callable[..., Path]:
-    def run(*mammograms: Mammogram, defects: tuple[str, ...] = (), **flags: bool) -> Path:
+    def run(*mammograms: InbreastImage, defects: tuple[str, ...] = (), **flags: bool) -> Path:
         if mammograms:
             write_tree(tmp_path / "raw", mammograms, defects)
         prepare_inbreast(str(tmp_path / "raw"), str(tmp_path / "out"), scheduler=scheduler, **flags)
@@ -212,7 +212,7 @@ def test_a_run_that_stopped_midway_is_finished(prepare: Callable[..., Path], mon
     mammograms = [mammogram(11, L_SHAPE), mammogram(12, L_SHAPE, square(5, 5))]
     finished = {name: content for name, (content, _) in snapshot(prepare(*mammograms)).items()}
     shutil.rmtree(out := prepare())
-    link_image = inbreast.link_image
+    link_image = output.link_image
 
     def stop_at_the_second(source: Path, target: Path, copy: bool) -> None:
         if target.stem == "12":
@@ -220,7 +220,7 @@ def test_a_run_that_stopped_midway_is_finished(prepare: Callable[..., Path], mon
         link_image(source, target, copy)
 
     with monkeypatch.context() as patch:
-        patch.setattr(inbreast, "link_image", stop_at_the_second)
+        patch.setattr(output, "link_image", stop_at_the_second)
         with pytest.raises(InputError, match="stopped"):
             prepare()
     assert not (out / "datalists").exists()
@@ -472,7 +472,7 @@ def test_the_test_list(tmp_path: Path):
 
 
 def test_the_list_in_the_repository():
-    file = Path(__file__).parents[2] / "datalists" / "inbreast_mass.json"
+    file = ROOT / "datalists" / "inbreast_mass.json"
     entries = load_decathlon_datalist(file, data_list_key="test", base_dir=file.parent)
     assert len({entry["image"] for entry in entries}) == len(entries) == inbreast.MAMMOGRAMS
     content = json.loads(file.read_text())

@@ -20,7 +20,7 @@ from custom.files import write_if_changed
 from custom.readers import read_mask
 from scripts.common.tables import read_table
 from scripts.prepare import manifest, output
-from scripts.prepare.manifest import REQUIRED, mammogram_names, pair, prepare_manifest
+from scripts.prepare.manifest import REQUIRED, judge_lesions, mammogram_names, prepare_manifest
 
 
 def change(table: Path, edit: Callable[[list[dict[str, str]]], None]) -> None:
@@ -274,10 +274,10 @@ def test_datalists_are_of_the_masks_that_lie_there(tmp_path: Path, monkeypatch: 
     def interrupt(image: str, *others: object):
         if image == "images/T_005_LEFT_CC.png":
             raise KeyboardInterrupt
-        return pair(image, *others)
+        return judge_lesions(image, *others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(manifest, "pair", interrupt)
+        patch.setattr(manifest, "judge_lesions", interrupt)
         with pytest.raises(KeyboardInterrupt):
             prepare_manifest(str(table), str(out))
     after = snapshot(out)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scripts.common.phantom import measure
-from scripts.common.phantom.artefacts import BORDER_LIMIT
 from scripts.common.phantom.cohort import draw_patient
+from scripts.common.phantom.film import BORDER_LIMIT
 from scripts.common.phantom.generate import Phantom, generate_phantom
 
 SIZE = (240, 380)
@@ -102,7 +102,7 @@ def test_the_texture_has_an_exponent_near_three() -> None:
     exponents = []
     for number, view in ((1, "CC"), (2, "MLO"), (3, "CC")):
         grey = generate(number, view, size=(800, 1300)).image.astype(np.float32) / np.float32(16)
-        spectrum = measure.power_spectrum(grey, measure.breast_mask(grey))
+        spectrum = measure.power_spectrum(grey, measure.breast_interior(grey))
         assert spectrum is not None
         exponents.append(measure.fit_exponent(spectrum))
     assert np.mean(exponents) == pytest.approx(3.0, abs=0.25)
@@ -117,7 +117,7 @@ def test_grey_levels_and_exponent_are_those_of_real_mammograms() -> None:
     drawn = [generate(n, "CC", size=(800, 1300), densities=(2,)).image / np.float32(16) for n in range(1, 7)]
     found = []
     for images in (real, drawn):
-        masks = [measure.breast_mask(grey) for grey in images]
+        masks = [measure.breast_interior(grey) for grey in images]
         spectra = [measure.power_spectrum(grey, mask) for grey, mask in zip(images, masks, strict=True)]
         exponent = np.median([measure.fit_exponent(s) for s in spectra if s is not None])
         found.append((exponent, np.median([grey[mask].mean() for grey, mask in zip(images, masks, strict=True)])))

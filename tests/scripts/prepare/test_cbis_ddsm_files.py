@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custom.errors import InputError
-from scripts.common.datasets import TABLES
-from scripts.prepare.cbis_ddsm_tables import Key, parse_key, read_tables
+from scripts.common.datasets import CBIS_DDSM_TABLES
+from scripts.prepare.cbis_ddsm_files import Key, parse_key, read_tables
 
 COLUMNS = [
     "patient_id",
@@ -40,7 +40,7 @@ def row(number: str = "00001", side: str = "LEFT", view: str = "CC", lesion: str
 
 def write_tables(folder: Path, training: list, test: list) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in zip(TABLES.values(), (training, test), strict=True):
+    for name, rows in zip(CBIS_DDSM_TABLES.values(), (training, test), strict=True):
         text = io.StringIO()
         csv.writer(text).writerows([COLUMNS, *rows])
         (folder / name).write_bytes(text.getvalue().encode())
