@@ -14,8 +14,6 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
-from custom.transforms import CLAHEd, WienerFilterd
-
 CONFIGS = ROOT / "bundle" / "configs"
 TRAIN, EVALUATE, INFERENCE, PAPER, PLAIN, FULL = (
     str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference", "paper", "plain", "full")
@@ -168,21 +166,6 @@ def test_inference_prepares_an_image_as_training_does(dataset: Path, switches: d
     assert trained["image"].shape == (1 + switches.get("box_channel", True), 64, 48)
     assert set(np.unique(trained["label"])) == {0, 1}
     np.testing.assert_array_equal(trained["image"], inferred["image"])
-
-
-def test_a_crop_is_that_of_a_frame_that_was_filtered_whole(dataset: Path):
-    parser = ConfigParser(load(TRAIN))
-    parser.update({"image_size": [64, 48]})
-    lesion = load(str(dataset / "datalists" / "patient.json"))["training"][0]
-    files = {key: str(dataset / lesion[key]) for key in ("image", "label")} | {"lesion_id": lesion["lesion_id"]}
-    frame, crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
-    cut = Compose(frame + crop)(files)["image"]
-    parser = ConfigParser(load(TRAIN))
-    parser.update({"image_size": [64, 48], "frame_filters#filters": []})
-    filters = [WienerFilterd("image"), CLAHEd("image")]
-    frame = parser.get_parsed_content("frame_transforms")
-    plain = Compose([*frame, *filters, *parser.get_parsed_content("crop_transforms")])(files)["image"]
-    np.testing.assert_allclose(cut, plain, rtol=0, atol=1e-3 / 255)
 
 
 def test_training_and_validation_share_the_deterministic_transforms():

@@ -11,7 +11,6 @@ from custom.transforms.crop import (
     lesion_window,
     mask_box,
 )
-from custom.transforms.frames import FrameFilter, FrameFilterd, FrameFilters, MeasureFramed
 from custom.transforms.scale import ScaleFrame, ScaleFramed
 from custom.transforms.wiener import WienerFilter, WienerFilterd
 
@@ -21,10 +20,6 @@ __all__ = [
     "CropDisplacedLesiond",
     "CropLesion",
     "CropLesiond",
-    "FrameFilter",
-    "FrameFilterd",
-    "FrameFilters",
-    "MeasureFramed",
     "RandCropLesiond",
     "RemoveArtifacts",
     "RemoveArtifactsd",

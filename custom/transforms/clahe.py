@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
-import cv2
 import numpy as np
-import torch
-from monai.config import KeysCollection
-from monai.utils import TransformBackends, ensure_tuple
-from torch.nn.functional import grid_sample
+from monai.config import KeysCollection, NdarrayOrTensor
+from monai.data.meta_obj import get_track_meta
+from monai.transforms import MapTransform, Transform
+from monai.utils import TransformBackends, convert_data_type, convert_to_dst_type, convert_to_tensor, ensure_tuple
 
 from custom.errors import InputError
-from custom.transforms.frames import Frame, FrameFilter, FrameFilterd, Measured, Ranges
+from custom.transforms.compiled import compiled
 
 _BINS = 256
 # Grey levels of 8-bit steps, far below the 1/257 that separates two levels of a 16-bit image.
 _ROUNDING = 1e-3
-_STRIP_ROWS = 64
+# Equal pixels follow each other, and counting up one and the same number is slow: each has to wait for the one before.
+_COUNTERS = 4
 
 
-class CLAHE(FrameFilter):
+class CLAHE(Transform):
     """Contrast-limited adaptive histogram equalisation that keeps every grey level of a 12- to 16-bit source.
 
     On an 8-bit image that spans 0 to 255 this is `cv2.createCLAHE(clip_limit, tiles)` before rounding. On 16 bits
@@ -43,7 +43,7 @@ class CLAHE(FrameFilter):
         InputError: when a setting is none of the above, or when the image has fewer pixels along an axis than tiles.
     """
 
-    backend: ClassVar = [TransformBackends.TORCH]
+    backend: ClassVar = [TransformBackends.NUMPY]
 
     def __init__(self, clip_limit: float = 2.0, tiles: Sequence[int] = (8, 8)) -> None:
         self.clip_limit = clip_limit
@@ -53,142 +53,121 @@ class CLAHE(FrameFilter):
         if len(self.tiles) != 2 or not all(isinstance(count, int) and count > 0 for count in self.tiles):
             raise InputError(f"clahe tiles: found {tiles}, expected two whole numbers of at least 1, such as (8, 8)")
 
-    def measure(self, frame: Frame) -> Ranges:
-        """The smallest and the largest value of every channel."""
-        return frame.ranges()
+    def __call__(self, img: NdarrayOrTensor) -> NdarrayOrTensor:
+        """Equalise one image.
 
-    def part(self, frame: Frame, start: Sequence[int], stop: Sequence[int], measured: Measured) -> torch.Tensor:
-        """The pixels of the equalised frame from `start` to before `stop`, `(C, X, Y)`.
+        Args:
+            img: channel first, `(C, X, Y)`.
 
-        They need the range of the whole frame, and the histograms of those tiles alone that lie around the part.
+        Returns:
+            The equalised image, of the same shape, float32.
         """
-        size = tuple(frame.shape[1:])
+        img = convert_to_tensor(img, track_meta=get_track_meta())
+        pixels, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
+        result, size = np.empty_like(pixels), pixels.shape[1:]
         if any(count > side for count, side in zip(self.tiles, size, strict=True)):
             raise InputError(f"clahe tiles: found {self.tiles}, expected no more than the image's {size} pixels")
-        axes = [_Axis(*of_axis) for of_axis in zip(size, self._tile_size(size), self.tiles, start, stop, strict=True)]
-        pixels = frame.part([axis.first for axis in axes], [axis.last for axis in axes])
-        inner = [
-            slice(begin - axis.first, end - axis.first) for axis, begin, end in zip(axes, start, stop, strict=True)
-        ]
-        return torch.stack(
-            [
-                self._equalize(channel, low, high, axes, inner)
-                for channel, (low, high) in zip(pixels, measured, strict=True)
-            ]
-        )
+        for channel, out in zip(pixels, result, strict=True):
+            self._equalize(channel, out)
+        out, *_ = convert_to_dst_type(result, dst=img, dtype=result.dtype)
+        return out
 
-    def _equalize(
-        self, channel: torch.Tensor, low: float, high: float, axes: Sequence[_Axis], inner: Sequence[slice]
-    ) -> torch.Tensor:
-        if low == high:
-            return channel[*inner].clone()
-        level = (channel[*inner] - low).div_(high - low)
-        curves = self._curves(channel, low, high, axes)
-        # From -1, the centre of the first tile around the part, to 1, that of the last.
-        x, y = (
-            2 * (axis.places.to(level.device) - axis.around.start) / max(len(axis.around) - 1, 1) - 1 for axis in axes
-        )
-        # The mix of the four nearest tiles' curves and the interpolation along the grey levels are one lookup in the
-        # volume (X tile, Y tile, bin). One row is one sample of a batch, over which torch shares out the work.
-        for begin in range(0, len(level), _STRIP_ROWS):
-            strip = level[begin : begin + _STRIP_ROWS]
-            at = torch.stack(torch.broadcast_tensors(2 * strip - 1, y, x[begin : begin + _STRIP_ROWS, None]), -1)
-            strip[:] = grid_sample(
-                curves.expand(len(strip), 1, -1, -1, -1),
-                at[:, None, None],
-                padding_mode="border",
-                align_corners=True,
-            )[:, 0, 0, 0]
-        return level.mul_(high - low).add_(low)
-
-    def _tile_size(self, shape: Sequence[int]) -> list[int]:
-        """Pixels of a tile along each axis. As in OpenCV, a grid that does not divide both axes extends both."""
-        extra = any(size % count for size, count in zip(shape, self.tiles, strict=True))
-        return [size // count + extra for size, count in zip(shape, self.tiles, strict=True)]
-
-    def _curves(self, channel: torch.Tensor, low: float, high: float, axes: Sequence[_Axis]) -> torch.Tensor:
-        """Equalising curves of the tiles around the part, `(X tile, Y tile, bin)`, as values from 0 to 1.
-
-        Bin `k` counts the levels above `k - 1` and up to `k`, so that a level lies where its own bin makes the curve
-        rise, and two levels of a tile never get the same value.
-        """
-        columns, rows = (axis.tiles for axis in axes)
-        counts = torch.stack([_histogram(channel[c][:, r], low, high) for c in columns for r in rows])
-        area = math.prod(axis.extent for axis in axes)
-        counts = _clip(counts, max(int(self.clip_limit * area / _BINS), 1))
-        return counts.cumsum(-1).div(area).reshape(len(columns), len(rows), _BINS)
+    def _equalize(self, channel: np.ndarray, out: np.ndarray) -> None:
+        low, high = channel.min(), channel.max()
+        # Constant, not a number, or of a range by which float32 cannot divide.
+        if not 1e-36 < float(high) - float(low) < 1e38:
+            out[:] = channel
+            return
+        size, tiles = np.array(channel.shape), np.array(self.tiles)
+        # As in OpenCV, a grid that does not divide both axes extends both, by mirroring the image at its end.
+        extent = size // tiles + (size % tiles).any()
+        axes = list(zip(size, extent, tiles, strict=True))
+        x, y = (np.pad(np.arange(side), (0, tile * count - side), "reflect") for side, tile, count in axes)
+        counts = np.zeros((*tiles, _COUNTERS, _BINS), np.int64)
+        _count(channel, low, high, x, y, counts)
+        clipped = _clip(counts.sum(axis=2), max(int(self.clip_limit * extent.prod() / _BINS), 1))
+        curves = np.pad(low + (high - low) * (clipped.cumsum(axis=-1) / extent.prod()), (0, 1), "edge")
+        x, y = ((np.arange(side) / tile - 0.5).clip(0, count - 1).astype(np.float32) for side, tile, count in axes)
+        _look_up(channel, low, high, curves.astype(np.float32), x, y, out)
 
 
-class _Axis:
-    """Along one axis: the tiles around a part of the frame, and the pixels that they need.
+def _clip(counts: np.ndarray, limit: int) -> np.ndarray:
+    """Cut every bin at `limit` and spread the excess over all; what does not divide goes to every nth bin."""
+    excess = (counts - limit).clip(min=0).sum(axis=-1, keepdims=True)
+    rest = excess % _BINS
+    step = _BINS // rest.clip(min=1)
+    bins = np.arange(_BINS)
+    gets_one_more = (bins % step == 0) & (bins // step < rest)
+    return counts.clip(max=limit) + excess // _BINS + gets_one_more
+
+
+@compiled("void(float32[:, ::1], float32, float32, int64[::1], int64[::1], int64[:, :, :, ::1])")
+def _count(pixels: np.ndarray, low: float, high: float, x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> None:
+    """Count the pixels of every tile.
+
+    Bin `k` counts the levels above `k - 1` and up to `k`, so that a level lies where its own bin makes the curve rise,
+    and two levels of a tile never get the same value.
 
     Args:
-        size: of the frame.
-        extent: pixels of a tile.
-        count: of all tiles.
-        start, stop: of the part.
-
-    Attributes:
-        places: of the part's pixels among the tiles' centres, of which the first is at 0.
-        around: the tiles around the part.
-        first, last: first pixel and the one behind the last of the part and of these tiles.
-        tiles: of each of these tiles its pixels, counted from `first`.
+        pixels: of a channel, `(X, Y)`.
+        low, high: the smallest and the largest of them.
+        x, y: the places of the tiles' pixels along both axes: those of the image, and then those that extend it.
+        counts: takes the numbers, `(X tile, Y tile, counter, bin)`, to be added up over the counters.
     """
-
-    def __init__(self, size: int, extent: int, count: int, start: int, stop: int) -> None:
-        self.extent = extent
-        self.places = (torch.arange(start, stop) / extent - 0.5).clamp(0, count - 1)
-        self.around = range(int(self.places[0]), math.ceil(self.places[-1]) + 1)
-        pixels = [_mirrored(size, tile * extent, extent) for tile in self.around]
-        self.first = min(start, *(int(some.min()) for some in pixels))
-        self.last = max(stop, *(int(some.max()) + 1 for some in pixels))
-        self.tiles = [_as_slice(some - self.first) for some in pixels]
-
-
-def _histogram(tile: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    # OpenCV counts ten times as fast as torch, and needs no threads for it.
-    bins = tile.numpy(force=True) - np.float32(low)
-    bins /= np.float32(high - low)
-    bins *= _BINS - 1
-    bins -= np.float32(_ROUNDING)
-    counts = cv2.calcHist([np.ceil(bins, out=bins).astype(np.uint8)], [0], None, [_BINS], [0, _BINS])
-    return torch.as_tensor(counts, device=tile.device).long()
+    scale, width, height = np.float32(_BINS - 1) / (high - low), len(x) // counts.shape[0], len(y) // counts.shape[1]
+    bins = np.empty(len(y), np.uint8)
+    for column in range(len(x)):
+        line = pixels[x[column]]
+        for row in range(len(line)):
+            bins[row] = np.uint8(np.ceil((line[row] - low) * scale - np.float32(_ROUNDING)))
+        for row in range(len(line), len(y)):
+            bins[row] = bins[y[row]]
+        for tile in range(counts.shape[1]):
+            of_tile = counts[column // width, tile]
+            for row in range(tile * height, (tile + 1) * height):
+                of_tile[row % _COUNTERS, bins[row]] += 1
 
 
-def _mirrored(size: int, start: int, count: int) -> torch.Tensor:
-    """`count` pixels from `start` on of an axis of `size`, mirrored at its end without repeating its last pixel."""
-    period = max(2 * (size - 1), 1)
-    index = torch.arange(start, start + count) % period
-    return torch.minimum(index, period - index)
+@compiled("void(float32[:, ::1], float32, float32, float32[:, :, ::1], float32[::1], float32[::1], float32[:, ::1])")
+def _look_up(
+    pixels: np.ndarray, low: float, high: float, curves: np.ndarray, x: np.ndarray, y: np.ndarray, out: np.ndarray
+) -> None:
+    """Take every pixel to where the curves of the four tiles around it say, the nearer the more.
+
+    Args:
+        pixels: of a channel, `(X, Y)`.
+        low, high: the smallest and the largest of them.
+        curves: of the tiles, `(X tile, Y tile, bin)`; the last of each axis once more, for what has no next one.
+        x, y: where the pixels lie along both axes among the centres of the tiles, the first of which is at 0.
+        out: takes the result, `(X, Y)`.
+    """
+    scale, one = np.float32(_BINS - 1) / (high - low), np.uint32(1)
+    tiles, shares = y.astype(np.uint32), y - np.floor(y)
+    for column in range(len(x)):
+        near, far = curves[int(x[column])], curves[int(x[column]) + 1]
+        mixed = near + (x[column] - np.floor(x[column])) * (far - near)
+        source, target = pixels[column], out[column]
+        for row in range(len(y)):
+            level = (source[row] - low) * scale
+            # A number without a sign saves the question whether it counts from the end.
+            tile, k = tiles[row], np.uint32(level)
+            part = level - np.float32(k)
+            first = mixed[tile, k] + part * (mixed[tile, k + one] - mixed[tile, k])
+            second = mixed[tile + one, k] + part * (mixed[tile + one, k + one] - mixed[tile + one, k])
+            target[row] = first + shares[row] * (second - first)
 
 
-def _as_slice(index: torch.Tensor) -> slice | torch.Tensor:
-    """A slice, which copies no pixels, if that is what the index is."""
-    first = int(index[0])
-    whole = slice(first, first + len(index))
-    return whole if torch.equal(index, torch.arange(whole.start, whole.stop)) else index
-
-
-def _clip(counts: torch.Tensor, limit: int) -> torch.Tensor:
-    """Cut every bin at `limit` and spread the excess over all; what does not divide goes to every nth bin."""
-    excess = (counts - limit).clamp(min=0).sum(-1, keepdim=True)
-    rest = excess % _BINS
-    step = _BINS // rest.clamp(min=1)
-    bins = torch.arange(_BINS, device=counts.device)
-    gets_one_more = (bins % step == 0) & (bins // step < rest)
-    return counts.clamp(max=limit) + excess // _BINS + gets_one_more
-
-
-class CLAHEd(FrameFilterd):
+class CLAHEd(MapTransform):
     """Dictionary-based wrapper of :py:class:`CLAHE`.
 
     Args:
         keys: keys of the corresponding items to be transformed.
             See also: :py:class:`monai.transforms.compose.MapTransform`
-        clip_limit: a bin holds at most this many times the pixels of a bin of a flat histogram.
-        tiles: number of tiles along each spatial axis `(X, Y)`.
+        clip_limit, tiles: see :py:class:`CLAHE`.
         allow_missing_keys: don't raise exception if key is missing.
     """
+
+    backend = CLAHE.backend
 
     def __init__(
         self,
@@ -197,4 +176,11 @@ class CLAHEd(FrameFilterd):
         tiles: Sequence[int] = (8, 8),
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, CLAHE(clip_limit, tiles), allow_missing_keys)
+        super().__init__(keys, allow_missing_keys)
+        self.converter = CLAHE(clip_limit, tiles)
+
+    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.converter(d[key])
+        return d

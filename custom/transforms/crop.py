@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
-from monai.data import MetaTensor
 from monai.transforms import CropForeground, InvertibleTransform, MapTransform, Randomizable
 from monai.utils import ImageMetaKey
 
 from custom.errors import InputError
-from custom.transforms.frames import MEASURED, FrameFilters
 
 Box = tuple[float, float, float, float]
 Window = tuple[int, int, int, int]
@@ -101,12 +99,11 @@ class CropLesion(InvertibleTransform):
         self.square = square
         self.cropper = CropForeground()
 
-    def __call__(self, img: NdarrayOrTensor, box: Sequence[float], filters: FrameFilters | None = None) -> torch.Tensor:
+    def __call__(self, img: NdarrayOrTensor, box: Sequence[float]) -> torch.Tensor:
         """
         Args:
             img: the frame, `(C, X, Y)`.
             box: `(x0, y0, x1, y1)` in pixels, fractions allowed; may leave the frame, but not altogether.
-            filters: make of the cut what they would of the whole frame; None to leave it as it is.
 
         Raises:
             ValueError: When the window lies outside the frame.
@@ -116,13 +113,7 @@ class CropLesion(InvertibleTransform):
         if (stop <= 0).any() or (start >= img.shape[1:]).any():
             raise ValueError(f"the window {window} has no pixel of the frame of {tuple(img.shape[1:])}.")
         # A view would keep the whole frame in memory, and in every cache file.
-        cut = self.cropper.crop_pad(img, start, stop).clone(memory_format=torch.contiguous_format)
-        if filters is not None:
-            first, last = np.maximum(start, 0), np.minimum(stop, img.shape[1:])
-            columns, rows = (slice(*ends) for ends in np.transpose([first - start, last - start]))
-            measured = cut.meta.pop(MEASURED, ()) if isinstance(cut, MetaTensor) else ()
-            cut[:, columns, rows] = filters.region(img, first.tolist(), last.tolist(), measured)
-        return cut
+        return self.cropper.crop_pad(img, start, stop).clone(memory_format=torch.contiguous_format)
 
     def inverse(self, img: torch.Tensor) -> torch.Tensor:
         return self.cropper.inverse(img)
@@ -140,8 +131,6 @@ class CropLesiond(MapTransform, InvertibleTransform):
         square: whether both sides of the window come from the longer side.
         mask_key: the mask, `(C, X, Y)`, whose nonzero pixels the box bounds.
         box_key: the box itself, 4 numbers; set either this or `mask_key`.
-        filters: for a key, the filters of the whole image, of which only the cut is made. What they have to know of the
-            whole comes from `MeasureFramed`, or is found on every call. None to leave the image as it is.
         box_channel: whether the first of the keys gets one more channel, 1 inside the box and 0 outside.
         allow_missing_keys: don't raise an exception if a key is missing.
 
@@ -160,7 +149,6 @@ class CropLesiond(MapTransform, InvertibleTransform):
         square: bool = True,
         mask_key: str | None = None,
         box_key: str | None = None,
-        filters: Mapping[Hashable, FrameFilters | None] | None = None,
         box_channel: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
@@ -169,7 +157,6 @@ class CropLesiond(MapTransform, InvertibleTransform):
             raise ValueError("set either mask_key or box_key.")
         self.mask_key = mask_key
         self.box_key = box_key
-        self.filters = filters or {}
         self.box_channel = box_channel
         self.cropper = CropLesion(margin, square)
 
@@ -178,7 +165,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
         self._check_sizes(d)
         box = self.find_box(d)
         for key in self.key_iterator(d):
-            d[key] = self.cropper(d[key], box, self.filters.get(key))
+            d[key] = self.cropper(d[key], box)
             if self.box_channel and key == self.keys[0]:
                 d[key] = torch.cat([d[key], self._box_channel(d[key], box)])
         d[self.box_key or "box"] = box
@@ -298,8 +285,8 @@ class CropDisplacedLesiond(CropLesiond):
 
     Args:
         keys, mask_key, margin, square, displacement, scale, allow_missing_keys: see `RandCropLesiond`.
-        filters, box_channel: see `CropLesiond`.
         name_key: the lesion's name.
+        box_channel: see `CropLesiond`.
 
     Raises:
         InputError: see `RandCropLesiond`.
@@ -314,7 +301,6 @@ class CropDisplacedLesiond(CropLesiond):
         square: bool = True,
         displacement: float = 0.1,
         scale: float = 0.1,
-        filters: Mapping[Hashable, FrameFilters | None] | None = None,
         box_channel: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
@@ -323,7 +309,6 @@ class CropDisplacedLesiond(CropLesiond):
             margin,
             square,
             mask_key,
-            filters=filters,
             box_channel=box_channel,
             allow_missing_keys=allow_missing_keys,
         )

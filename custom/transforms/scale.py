@@ -6,11 +6,12 @@ from collections.abc import Hashable, Mapping
 from typing import ClassVar
 
 import numpy as np
-import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.data.meta_obj import get_track_meta
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_data_type, convert_to_dst_type, convert_to_tensor
+
+from custom.transforms.compiled import compiled
 
 
 class ScaleFrame(Transform):
@@ -22,7 +23,7 @@ class ScaleFrame(Transform):
         white: what the largest value becomes.
     """
 
-    backend: ClassVar = [TransformBackends.TORCH]
+    backend: ClassVar = [TransformBackends.NUMPY]
 
     def __init__(self, white: float = 255.0) -> None:
         self.white = white
@@ -37,16 +38,20 @@ class ScaleFrame(Transform):
             The scaled image, of the same shape, float32; 0 everywhere where the image is constant.
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
-        img_t, *_ = convert_data_type(img, torch.Tensor, dtype=torch.float)
-        values = img_t.numpy(force=True)
-        low, high = np.min(values), np.max(values)
+        values, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
         # numpy asks for memory in large pages, which takes a fifth of the time that torch's takes to appear.
-        out_t = torch.from_numpy(np.empty(values.shape, np.float32))
-        torch.sub(torch.from_numpy(values), float(low), out=out_t)
-        if high > low:
-            out_t.div_(float(high - low)).mul_(self.white)
-        out, *_ = convert_to_dst_type(out_t, dst=img, dtype=out_t.dtype)
+        result = np.empty_like(values)
+        _scale(values.ravel(), values.min(), values.max(), self.white, result.ravel())
+        out, *_ = convert_to_dst_type(result, dst=img, dtype=result.dtype)
         return out
+
+
+@compiled("void(float32[::1], float32, float32, float32, float32[::1])")
+def _scale(values: np.ndarray, low: float, high: float, white: float, out: np.ndarray) -> None:
+    """Put the values from `low` to `high` into `out` as those from 0 to `white`."""
+    span = high - low if high > low else np.float32(1)
+    for place in range(len(values)):
+        out[place] = (values[place] - low) / span * white
 
 
 class ScaleFramed(MapTransform):

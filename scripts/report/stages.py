@@ -26,13 +26,12 @@ from custom.data import LesionDataset, lesion_items, parts_of
 from custom.handlers.lesion_results import BOX
 from custom.reader import quiet_monai
 from custom.transforms import (
-    CLAHE,
+    CLAHEd,
     CropLesiond,
-    FrameFilterd,
     RandCropLesiond,
     RemoveArtifactsd,
     ScaleFramed,
-    WienerFilter,
+    WienerFilterd,
     lesion_window,
 )
 from scripts.case import CONTEXT, Row, by_dice
@@ -92,9 +91,6 @@ def preprocessing_stages(run: Run) -> list[Block]:
     steps = Steps(item)
     # A frame is large: what is shown of it is taken before the next step is done.
     frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
-    # The chain filters only what the crop needs, to the same result.
-    filters = [FrameFilterd("image", each) for each in parser.get_parsed_content("frame_filters").filters]
-    frames += [_of_frame(step, row) for step in Steps(steps.item).through(filters)]
     crops = [step for step in steps.through(of_crop) if _shown(step)]
     samples, random = augmented(parser, item)
     boxed = bool(run.args.get("box_channel"))
@@ -218,10 +214,10 @@ def _title(step: Step) -> str:
     match transform:
         case RemoveArtifactsd():
             return "artifacts\nremoved"
-        case FrameFilterd(filter=WienerFilter(window=window)):
-            return f"Wiener filter,\n{_times(window)} pixels"
-        case FrameFilterd(filter=CLAHE(clip_limit=clip_limit, tiles=tiles)):
-            return f"CLAHE, clip {clip_limit:g},\n{_times(tiles)} tiles"
+        case WienerFilterd():
+            return f"Wiener filter,\n{_times(transform.converter.window)} pixels"
+        case CLAHEd():
+            return f"CLAHE, clip {transform.converter.clip_limit:g},\n{_times(transform.converter.tiles)} tiles"
         case CropLesiond():
             return f"crop, margin {share(transform.cropper.margin, 2)},\n{_times(step.image.shape)} pixels"
         case Resized():

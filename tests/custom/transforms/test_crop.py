@@ -17,11 +17,9 @@ from PIL import Image
 
 from custom.errors import InputError
 from custom.transforms import (
-    CLAHE,
     CropDisplacedLesiond,
     CropLesion,
     CropLesiond,
-    FrameFilters,
     RandCropLesiond,
     context_margin,
     lesion_window,
@@ -506,29 +504,6 @@ def test_random_cut_is_the_window_of_its_box_in_all_keys_and_has_an_inverse(box:
         np.testing.assert_array_equal(d["image"], reference_cut(noise(), window))
         np.testing.assert_array_equal(d["label"], reference_cut(l_shape(box), window))
         np.testing.assert_array_equal(crop.inverse(d)["image"], inside(noise(), window))
-
-
-@pytest.mark.parametrize("box", EDGE_BOXES)
-@pytest.mark.parametrize("tiles", [(8, 8), (3, 7)])
-def test_an_equalised_cut_is_the_cut_of_the_equalised_frame(
-    box: tuple[int, int, int, int], tiles: tuple[int, int]
-) -> None:
-    lesion, clahe = item(box), CLAHE(2.0, tiles)
-    frame = np.asarray(clahe(255 * (lesion["image"] - 1)))
-    lesion["image"] = 255 * (lesion["image"] - 1)
-    crop = CropLesiond(KEYS, mask_key="label", filters={"image": FrameFilters([clahe]), "label": None})
-    d, window = crop(lesion), lesion_window(box, 0.2, True)
-    np.testing.assert_allclose(d["image"], reference_cut(frame, window), rtol=0, atol=1e-3)
-    np.testing.assert_array_equal(d["label"], reference_cut(l_shape(box), window))
-    back = crop.inverse(d)
-    np.testing.assert_allclose(back["image"], inside(frame, window), rtol=0, atol=1e-3)
-    np.testing.assert_array_equal(back["label"], l_shape(box))
-    moved = CropDisplacedLesiond(KEYS, "label", displacement=0.3, scale=0.3, filters={"image": FrameFilters([clahe])})(
-        lesion | {"lesion_id": "a"}
-    )
-    np.testing.assert_allclose(
-        moved["image"], reference_cut(frame, lesion_window(moved["box"], 0.2, True)), rtol=0, atol=1e-3
-    )
 
 
 @pytest.mark.parametrize("box", EDGE_BOXES)

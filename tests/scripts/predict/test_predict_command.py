@@ -147,16 +147,16 @@ def test_boxes_of_one_mammogram_do_not_change_each_other(run: Path, tmp_path: Pa
         assert together.read_bytes() == alone.read_bytes()
 
 
-def test_a_mammogram_is_measured_once_for_all_its_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    measured = []
-    wiener, clahe = WienerFilter.measure, CLAHE.measure
-    monkeypatch.setattr(WienerFilter, "measure", lambda self, frame: measured.append("Wiener") or wiener(self, frame))
-    monkeypatch.setattr(CLAHE, "measure", lambda self, frame: measured.append("CLAHE") or clahe(self, frame))
+def test_a_mammogram_is_filtered_once_for_all_its_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    filtered = []
+    wiener, clahe = WienerFilter.__call__, CLAHE.__call__
+    monkeypatch.setattr(WienerFilter, "__call__", lambda self, frame: filtered.append("Wiener") or wiener(self, frame))
+    monkeypatch.setattr(CLAHE, "__call__", lambda self, frame: filtered.append("CLAHE") or clahe(self, frame))
     run = write_run(tmp_path / "runs" / "filtered", wiener=True, clahe=True)
     file = write_image(tmp_path / "a.png", mass(30, 60))
     predict(str(file), str(tmp_path / "out"), [box_of(30, 60), box_of(20, 50), box_of(40, 70)], run_dir=str(run))
     assert len(list((tmp_path / "out" / "a").glob("*_mask.png"))) == 3
-    assert measured == ["Wiener", "CLAHE"]
+    assert filtered == ["Wiener", "CLAHE"]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
