@@ -7,7 +7,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.data.meta_obj import get_track_meta
 from monai.transforms import MapTransform, Transform
@@ -64,16 +63,13 @@ class CLAHE(Transform):
             The equalised image, of the same shape, float32.
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
-        img_t, *_ = convert_data_type(img, torch.Tensor, dtype=torch.float)
-        pixels = np.ascontiguousarray(img_t.numpy(force=True))
-        size = pixels.shape[1:]
+        pixels, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
+        result, size = np.empty_like(pixels), pixels.shape[1:]
         if any(count > side for count, side in zip(self.tiles, size, strict=True)):
             raise InputError(f"clahe tiles: found {self.tiles}, expected no more than the image's {size} pixels")
-        result = np.empty_like(pixels)
         for channel, out in zip(pixels, result, strict=True):
             self._equalize(channel, out)
-        out_t = torch.from_numpy(result)
-        out, *_ = convert_to_dst_type(out_t, dst=img, dtype=out_t.dtype)
+        out, *_ = convert_to_dst_type(result, dst=img, dtype=result.dtype)
         return out
 
     def _equalize(self, channel: np.ndarray, out: np.ndarray) -> None:

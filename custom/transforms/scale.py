@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping
 from typing import ClassVar
 
 import numpy as np
-import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.data.meta_obj import get_track_meta
 from monai.transforms import MapTransform, Transform
@@ -39,13 +38,11 @@ class ScaleFrame(Transform):
             The scaled image, of the same shape, float32; 0 everywhere where the image is constant.
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
-        img_t, *_ = convert_data_type(img, torch.Tensor, dtype=torch.float)
-        values = np.ascontiguousarray(img_t.numpy(force=True))
+        values, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
         # numpy asks for memory in large pages, which takes a fifth of the time that torch's takes to appear.
         result = np.empty_like(values)
         _scale(values.ravel(), values.min(), values.max(), self.white, result.ravel())
-        out_t = torch.from_numpy(result)
-        out, *_ = convert_to_dst_type(out_t, dst=img, dtype=out_t.dtype)
+        out, *_ = convert_to_dst_type(result, dst=img, dtype=result.dtype)
         return out
 
 

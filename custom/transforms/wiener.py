@@ -7,7 +7,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.data.meta_obj import get_track_meta
 from monai.transforms import MapTransform, Transform
@@ -61,8 +60,7 @@ class WienerFilter(Transform):
             The filtered image, of the same shape, float32.
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
-        img_t, *_ = convert_data_type(img, torch.Tensor, dtype=torch.float)
-        pixels = np.ascontiguousarray(img_t.numpy(force=True))
+        pixels, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
         result, size = np.empty_like(pixels), pixels.shape[1:]
         if any(window > side for window, side in zip(self.window, size, strict=True)):
             raise InputError(f"wiener window: found {self.window}, expected one that fits the image of {size} pixels")
@@ -70,8 +68,7 @@ class WienerFilter(Transform):
         for channel, out in zip(pixels, result, strict=True):
             noise = max(_filter(channel, x, y, -1, out) / channel.size, 0) if self.noise is None else self.noise
             _filter(channel, x, y, noise, out)
-        out_t = torch.from_numpy(result)
-        out, *_ = convert_to_dst_type(out_t, dst=img, dtype=out_t.dtype)
+        out, *_ = convert_to_dst_type(result, dst=img, dtype=result.dtype)
         return out
 
 
@@ -114,12 +111,15 @@ def _filter(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, noise: float, out:
             for row in range(rows):
                 sums[row] = squares[row] = 0
             for i in range(window[0]):
-                for j in range(window[1]):
-                    other = lines[i, start + j :]
+                # Three at a time, to fetch the sums less often; where there are fewer, the middle adds nothing.
+                for j in range(0, window[1], 3):
+                    one = lines[i, start + j :]
+                    two = lines[i, start + j + 1 :] if j + 1 < window[1] else middle
+                    three = lines[i, start + j + 2 :] if j + 2 < window[1] else middle
                     for row in range(rows):
-                        difference = other[row] - middle[row]
-                        sums[row] += difference
-                        squares[row] += difference * difference
+                        a, b, c = one[row] - middle[row], two[row] - middle[row], three[row] - middle[row]
+                        sums[row] += a + b + c
+                        squares[row] += a * a + b * b + c * c
             for row in range(rows):
                 to_mean = share * sums[row]
                 variance = share * squares[row] - to_mean * to_mean
