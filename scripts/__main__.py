@@ -34,11 +34,7 @@ VERBS: dict[str, Any] = {
     "package": package,
     "phantoms": phantoms,
     "predict": predict,
-    "prepare": {
-        "cbis_ddsm": prepare_cbis_ddsm,
-        "inbreast": prepare_inbreast,
-        "manifest": prepare_manifest,
-    },
+    "prepare": {"cbis_ddsm": prepare_cbis_ddsm, "inbreast": prepare_inbreast, "manifest": prepare_manifest},
     "release": release,
     "report": report,
     "study": study,

@@ -154,8 +154,7 @@ def test_metadata():
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}, {"box_channel": True}],
+    "given", [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}, {"box_channel": True}]
 )
 def test_inference_prepares_an_image_as_training_does(dataset: Path, given: dict):
     of_train = {name: load(TRAIN)[name] for name in SHARED_SWITCHES}

@@ -183,14 +183,7 @@ def read_last(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
     return state
 
 
-def evaluation_folder(
-    model: str,
-    dataset_name: str,
-    split: str,
-    part: str,
-    box_displacement: float,
-    head: int,
-) -> str:
+def evaluation_folder(model: str, dataset_name: str, split: str, part: str, box_displacement: float, head: int) -> str:
     """Where an evaluation of `model` is written: beside it, under the data set's name, the split and how it was tested.
 
     Args:

@@ -304,14 +304,7 @@ class CropDisplacedLesiond(CropLesiond):
         box_channel: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(
-            keys,
-            margin,
-            square,
-            mask_key,
-            box_channel=box_channel,
-            allow_missing_keys=allow_missing_keys,
-        )
+        super().__init__(keys, margin, square, mask_key, box_channel=box_channel, allow_missing_keys=allow_missing_keys)
         _check_reach(displacement, scale)
         self.displacement = displacement
         self.scale = scale

@@ -10,10 +10,7 @@ UNKNOWN = "N/A"
 PHANTOMS = "phantoms.json"
 SYNTHETIC = "synthetic mammograms in the form of "
 # The official tables of the CBIS-DDSM masses, by the part of the official split.
-CBIS_DDSM_TABLES = {
-    "Training": "mass_case_description_train_set.csv",
-    "Test": "mass_case_description_test_set.csv",
-}
+CBIS_DDSM_TABLES = {"Training": "mass_case_description_train_set.csv", "Test": "mass_case_description_test_set.csv"}
 
 
 def full_name(about: Mapping[str, Any]) -> str:

@@ -59,9 +59,7 @@ STUDY_SECTIONS: Sections = [
 
 
 def report(
-    source: str | Sequence[str],
-    output: str = "report.html",
-    dataset_dir: str | Sequence[str] | None = None,
+    source: str | Sequence[str], output: str = "report.html", dataset_dir: str | Sequence[str] | None = None
 ) -> None:
     """Write one HTML page about a run or a study, with its figures inside; it needs no other file and no network.
 

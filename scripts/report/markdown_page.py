@@ -87,9 +87,7 @@ class _Fit(Treeprocessor):
         image.set("class", f"figure w{picture.width}")
         box = SubElement(image, "span", {"class": "scroll", "tabindex": "0"})
         SubElement(
-            box,
-            "img",
-            {"src": picture.address, "alt": alt, "width": str(picture.width), "height": str(picture.height)},
+            box, "img", {"src": picture.address, "alt": alt, "width": str(picture.width), "height": str(picture.height)}
         )
 
 

@@ -35,11 +35,7 @@ from scripts.report.sources import Run
 DETAIL = 160
 AUGMENTED = 3
 GREY_LEVELS = (0.0, 255.0)
-RANDOM = {
-    RandRotate90d: "rotated by 90 degrees",
-    RandFlipd: "mirrored",
-    RandCropLesiond: "cut around a shifted box",
-}
+RANDOM = {RandRotate90d: "rotated by 90 degrees", RandFlipd: "mirrored", RandCropLesiond: "cut around a shifted box"}
 
 Item = dict[str, Any]
 

@@ -81,10 +81,7 @@ def test_cached_epoch(benchmark: Any, dataset_dir: Path, tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("files", "batch", "lesions", "what"),
-    [
-        ([TRAIN], BATCH, 48, "the full network and size"),
-        (DEMO, 8, 96, "the demo's small network, 64 x 64"),
-    ],
+    [([TRAIN], BATCH, 48, "the full network and size"), (DEMO, 8, 96, "the demo's small network, 64 x 64")],
     ids=["default", "small"],
 )
 def test_epoch_through_the_bundle(

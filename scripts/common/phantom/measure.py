@@ -69,10 +69,7 @@ def lesion_ring(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Draw the ring around a lesion, as wide as half the radius of the disc of the lesion's area, at least 2 pixels."""
     y, x = np.nonzero(mask)
     width = max(2, round(math.sqrt(len(x) / math.pi) / 2))
-    frame = (
-        slice(max(0, y.min() - width), y.max() + width + 1),
-        slice(max(0, x.min() - width), x.max() + width + 1),
-    )
+    frame = (slice(max(0, y.min() - width), y.max() + width + 1), slice(max(0, x.min() - width), x.max() + width + 1))
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
     ring = np.zeros_like(mask)
     ring[frame] = (cv2.dilate(mask[frame].astype(np.uint8), element) > 0) & ~mask[frame]

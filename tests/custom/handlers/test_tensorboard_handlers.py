@@ -54,13 +54,7 @@ def test_the_run_has_its_row_in_its_own_event_file(tmp_path: Path):
 
     start = metadata.parse_session_start_info_plugin_data(content(metadata.SESSION_START_INFO_TAG))
     values = {name: getattr(value, value.WhichOneof("kind")) for name, value in start.hparams.items()}
-    expected = {
-        "split": "patient",
-        "wiener": True,
-        "batch_size": 16,
-        "learning_rate": 0.5,
-        "image_size": "[64, 32]",
-    }
+    expected = {"split": "patient", "wiener": True, "batch_size": 16, "learning_rate": 0.5, "image_size": "[64, 32]"}
     assert values == expected
     assert values["wiener"] is True
     end = metadata.parse_session_end_info_plugin_data(content(metadata.SESSION_END_INFO_TAG))
@@ -104,13 +98,7 @@ def test_the_curve_of_an_epoch_pools_its_batches_and_no_other_epoch(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("epochs", "val_interval", "shown"),
-    [
-        (1, 1, {1}),
-        (13, 1, {1, 6, 11, 13}),
-        (15, 2, {2, 6, 12, 14}),
-        (17, 5, {5, 10, 15}),
-        (20, 8, {8, 16}),
-    ],
+    [(1, 1, {1}), (13, 1, {1, 6, 11, 13}), (15, 2, {2, 6, 12, 14}), (17, 5, {5, 10, 15}), (20, 8, {8, 16})],
 )
 def test_the_first_about_every_fifth_and_the_last_validation(epochs: int, val_interval: int, shown: set[int]):
     assert shown_epochs(epochs, val_interval) == shown

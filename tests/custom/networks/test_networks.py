@@ -86,12 +86,7 @@ class NetworkTester:
 # upsampling from i to u channels has up(i, u) = 4 i u + u. The encoder: two(1, 32), two(32, 64), ..., two(256, 512).
 ENCODER = 9_696, 55_680, 221_952, 886_272, 3_542_016
 # up(f[i + 1], u) + two(j f[i] + u, f[i]) with u = f[i], but 64 in the first row, for i = 0, 1, ... in the columns j.
-NESTED = (
-    (53_504, 143_808, 574_336, 2_295_552),
-    (62_720, 180_672, 721_792),
-    (71_936, 217_536),
-    (81_152,),
-)
+NESTED = ((53_504, 143_808, 574_336, 2_295_552), (62_720, 180_672, 721_792), (71_936, 217_536), (81_152,))
 HEAD = 33
 
 

@@ -328,8 +328,7 @@ def test_grey_jpeg(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "name"),
-    [(write_dicom, "a"), (write_dicom, "a.png"), (write_png, "a.jpg"), (write_png, "a.dcm")],
+    ("write", "name"), [(write_dicom, "a"), (write_dicom, "a.png"), (write_png, "a.jpg"), (write_png, "a.dcm")]
 )
 def test_content_beats_the_suffix(tmp_path: Path, write: Callable[[Path, np.ndarray], Path], name: str) -> None:
     path = tmp_path / name
@@ -459,10 +458,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], Path | list[Path]], str]] = {
         "found shape (40, 48, 2)",
     ),
     "dicom without pixels": (lambda d: write_dicom(d / "a.dcm", FRAME, PixelData=b""), "no pixel data"),
-    "noise as dicom": (
-        lambda d: write_bytes(d / "a.dcm", np.random.default_rng(0).bytes(3000)),
-        "a.dcm: ",
-    ),
+    "noise as dicom": (lambda d: write_bytes(d / "a.dcm", np.random.default_rng(0).bytes(3000)), "a.dcm: "),
     "text as dicom": (lambda d: write_bytes(d / "a.dcm", b"no dicom at all\n" * 30), "a.dcm: "),
     "unsupported coding": (
         lambda d: write_dicom(d / "a.dcm", FRAME, uid.MPEG2MPML, PixelData=encapsulate([b"video"])),

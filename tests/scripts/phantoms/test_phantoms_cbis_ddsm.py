@@ -123,10 +123,7 @@ def test_a_defect_changes_one_mammogram_only(tmp_path: Path):
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        (
-            {"variant": "tar"},
-            "--variant: found 'tar', expected one that cbis_ddsm has: classic, older, uid, jpeg,",
-        ),
+        ({"variant": "tar"}, "--variant: found 'tar', expected one that cbis_ddsm has: classic, older, uid, jpeg,"),
         ({"layout": "manifest", "variant": "classic"}, "--variant: found 'classic'"),
         ({"defects": "[mask_eaten]"}, "--defects: found '[mask_eaten]'"),
         ({"layout": "manifest", "defects": "all"}, "--defects: found 'all'"),

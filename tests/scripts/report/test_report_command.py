@@ -85,12 +85,7 @@ def test_several_sources_on_one_page(studies: list[Path], tmp_path: Path):
     ],
 )
 def test_what_makes_no_page(
-    studies: list[Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    sources: list[int],
-    output: str,
-    message: str,
+    studies: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: list[int], output: str, message: str
 ):
     monkeypatch.chdir(tmp_path)
     folders = [*studies, tmp_path / "nothing"]

@@ -9,11 +9,7 @@ from scripts.report.curves import curves, kept_epoch, study_curves
 from scripts.report.sources import StudyResults
 from tests.scripts.report.bare_run import run_of
 
-BOTH = {
-    "train/dice": {1: 0.5, 2: 0.7, 3: 0.8},
-    "validation/dice": {1: 0.6, 2: 0.75, 3: 0.75},
-    "train/loss": {1: 0.4},
-}
+BOTH = {"train/dice": {1: 0.5, 2: 0.7, 3: 0.8}, "validation/dice": {1: 0.6, 2: 0.75, 3: 0.75}, "train/loss": {1: 0.4}}
 
 
 def figures(blocks: list) -> dict[str, Figure]:

@@ -26,12 +26,7 @@ def titles_of(run: Any) -> list[list[str]]:
 def test_steps_are_those_of_the_run(tmp_path: Path, dataset: Path):
     run = made_run(tmp_path / "run", dataset, remove_artifacts=True, clahe_clip_limit=3.0, margin=0.5)
     frame, crop = titles_of(run)
-    assert frame == [
-        "as stored",
-        "artifacts removed",
-        "Wiener filter, 3 x 3 pixels",
-        "CLAHE, clip 3, 8 x 8 tiles",
-    ]
+    assert frame == ["as stored", "artifacts removed", "Wiener filter, 3 x 3 pixels", "CLAHE, clip 3, 8 x 8 tiles"]
     assert crop[0].startswith("crop, margin .50,")
     assert crop[1:] == ["resized to 32 x 32 pixels", "normalised to 0 to 1"] + [
         f"augmented, sample {number}" for number in (1, 2, 3)

@@ -188,11 +188,7 @@ def test_a_config_file_says_the_split_where_nobody_else_does(tmp_path: Path, dat
     ("name", "switches", "expected"),
     [
         ("networks", {"network_def": {}}, "--network_def: is what the arms of study networks differ in"),
-        (
-            "networks",
-            {"deep_supervision": True},
-            "arm 'U-Net': --deep_supervision: found True",
-        ),
+        ("networks", {"deep_supervision": True}, "arm 'U-Net': --deep_supervision: found True"),
         ("deep_supervision", {"head": 2}, "--head: is what the tests of study deep_supervision differ in"),
         ("filters", {"amp": True}, "--amp: is set by the study for each run"),
     ],

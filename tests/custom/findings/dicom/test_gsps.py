@@ -91,10 +91,7 @@ def test_graphics_go_to_the_images_that_they_name_else_to_all(tmp_path: Path) ->
         text,
         annotation(graphic("CIRCLE", (3, 3, 3, 4))),
     )
-    assert read_boxes(state) == {
-        "1.2.1": [(2, 2, 4, 4)],
-        "1.2.2": [(5, 15, 15, 25), (2, 3, 6, 9), (2, 2, 4, 4)],
-    }
+    assert read_boxes(state) == {"1.2.1": [(2, 2, 4, 4)], "1.2.2": [(5, 15, 15, 25), (2, 3, 6, 9), (2, 2, 4, 4)]}
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,7 @@ from custom.findings.dicom import write_report, write_segmentation
 from tests.custom.findings.dicom.mammogram import ALGORITHM, finding, mass, write_mammogram
 from tests.custom.findings.dicom.orthanc import Orthanc, start_orthanc
 
-KINDS = (
-    uid.DigitalMammographyXRayImageStorageForPresentation,
-    uid.SegmentationStorage,
-    uid.ComprehensiveSRStorage,
-)
+KINDS = (uid.DigitalMammographyXRayImageStorageForPresentation, uid.SegmentationStorage, uid.ComprehensiveSRStorage)
 
 
 def store(orthanc: Orthanc, *files: Path) -> list[int]:
