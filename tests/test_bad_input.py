@@ -13,22 +13,10 @@ import numpy as np
 import pydicom
 import pytest
 import torch
-from conftest import ROOT, SMALL, TRAIN, scalars, write_png
 
-from custom.errors import find_input_error
+from tests.helpers import ROOT, SMALL, TRAIN, refused, scalars, write_png
 
 NETWORK = TRAIN.replace("train.json", "networks/{}.json")
-
-
-def refused(run: Callable, *arguments: object, **flags: object) -> str:
-    """The one line with which `run` refuses its input."""
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - MONAI wraps the error in one of its own
-        run(*arguments, **flags)
-    error = find_input_error(caught.value)
-    assert error is not None, caught.value
-    line = str(error)
-    assert "\n" not in line
-    return line
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
 from custom.files import as_json
 from custom.runs.settings import switches
+from tests.helpers import ROOT
 
 CONFIGS = ROOT / "bundle" / "configs"
 TRAIN, EVALUATE, INFERENCE, PAPER, RELEASED = (

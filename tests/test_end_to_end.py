@@ -17,13 +17,13 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import ROOT, SMALL, TRAIN, scalars, with_files
 from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG, parse_session_start_info_plugin_data
 
 from custom.handlers import SeedEpochs, read_lesions
 from scripts.prepare.manifest import prepare_manifest
+from tests.helpers import ROOT, SMALL, TRAIN, scalars, with_files
 
 COLUMNS = [
     "lesion_id",

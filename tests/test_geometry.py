@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pydicom
 import pytest
-from conftest import write_png
 from monai.data import PILWriter
 from monai.transforms import Compose, Invertd, LoadImaged, Resized
 from pydicom.dataset import FileMetaDataset
@@ -16,6 +15,7 @@ from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, Expli
 
 from custom.readers import MammogramReader
 from custom.transforms import CropLesiond
+from tests.helpers import write_png
 
 COLUMNS, ROWS = 60, 90
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, SMALL, TRAIN, scalars, write_manifest
 from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 from test_bad_input import refused
 
 from scripts.prepare.manifest import prepare_manifest
+from tests.helpers import ROOT, SMALL, TRAIN, scalars, write_manifest
 
 MULTI_GPU = TRAIN.replace("train.json", "multi_gpu_train.json")
 PROCESSES = 2

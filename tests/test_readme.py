@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SMALL
 
 from scripts.phantoms import phantoms
 from scripts.study.definition import read_study
+from tests.helpers import ROOT, SMALL
 
 # Where a command would take a reader's time, the test makes it small; it changes no name and no path.
 SHORTER = {

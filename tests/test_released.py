@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TRAIN
 
 from custom.findings.quality import LEAST_IN_BREAST, LEAST_OF_BREAST, MOST_OF_BREAST, box_and_breast
 from custom.metrics.lesion import dice
@@ -18,6 +17,7 @@ from custom.transforms.artifacts import breast_mask
 from scripts.common.bundle import RELEASED
 from scripts.prepare.manifest import prepare_manifest
 from scripts.prepare.splits import patient_split
+from tests.helpers import ROOT, TRAIN
 
 EVALUATE = TRAIN.replace("train.json", "evaluate.json")
 CARD = ROOT / "bundle" / "docs" / "README.md"

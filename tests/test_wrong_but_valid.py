@@ -11,7 +11,6 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
-from conftest import write_manifest, write_png
 from pydicom import uid
 
 from custom.errors import InputError
@@ -22,6 +21,7 @@ from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.manifest import prepare_manifest
 from scripts.prepare.pairs import grey_fault
 from tests.custom.findings.dicom.mammogram import mass, write_mammogram
+from tests.helpers import refused, write_manifest, write_png
 
 SIZE = [160, 240]
 Rows = list[dict[str, str]]
@@ -39,13 +39,6 @@ def change(table: Path, edit: Callable[[Rows], object]) -> None:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-
-
-def refused(prepare: Callable[..., None], *arguments: str, **flags: str) -> str:
-    with pytest.raises(InputError) as caught:
-        prepare(*arguments, **flags)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.promise("Swapped image and mask columns: no lesion is usable, and the audit says why for each")

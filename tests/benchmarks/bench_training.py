@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, TRAIN, with_files, write_manifest
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
@@ -20,6 +19,7 @@ from custom.runs.hardware import compiles_fast, has_fast_bfloat16
 from scripts.prepare.manifest import prepare_manifest
 from tests.benchmarks.ratios import Ratio, note_row, ratio, seconds
 from tests.benchmarks.training_step import steps
+from tests.helpers import ROOT, TRAIN, with_files, write_manifest
 
 DEMO = with_files("demo")
 BATCH = 4

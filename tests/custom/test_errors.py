@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 from torch.utils.data import DataLoader
 
 from custom.errors import (
@@ -20,6 +19,7 @@ from custom.errors import (
     report_input_errors,
     unwritable,
 )
+from tests.helpers import ROOT
 
 
 def test_a_line_keeps_to_itself_and_to_a_length() -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from custom.errors import InputError
 from custom.files import LOCK, as_json, held, hold, read_json, release, write_if_changed, write_whole
+from tests.helpers import ROOT
 
 BEGIN = """
 import os, sys, time

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from monai.bundle import ConfigParser
 
 from custom.data import Datalist, boxed_items
@@ -25,6 +24,7 @@ from scripts.common import bundle
 from scripts.common.bundle import read_recipe
 from scripts.common.prediction.predictor import Predictor
 from scripts.package import package
+from tests.helpers import ROOT
 from tests.scripts.common.prediction.phantom import write_run, write_small_run
 
 NAME = "mammographic_mass_segmentation"

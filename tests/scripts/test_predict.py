@@ -10,7 +10,6 @@ import numpy as np
 import pydicom
 import pytest
 import torch
-from conftest import snapshot
 from highdicom.seg import segread
 from pydicom import uid
 from pydicom.encaps import encapsulate
@@ -26,6 +25,7 @@ from scripts.common.prediction import outputs, predictor
 from scripts.predict import predict
 from tests.custom.findings.dicom.mammogram import write_mammogram
 from tests.custom.findings.dicom.validator import errors
+from tests.helpers import refused, snapshot
 from tests.planted import find_planted, plant
 from tests.scripts.common.prediction.phantom import (
     COLUMNS,
@@ -65,14 +65,6 @@ def rows_of(output: Path) -> list[dict[str, str]]:
 
 def told_of(output: Path, name: str = "a") -> dict[str, Any]:
     return json.loads((output / name / f"{name}_1.json").read_text())
-
-
-def refused(**arguments: Any) -> str:
-    with pytest.raises(InputError) as caught:
-        predict(**arguments)
-    line = str(caught.value)
-    assert "\n" not in line
-    return line
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -241,7 +233,7 @@ def write_video(file: Path) -> Path:
 def test_an_image_that_cannot_be_predicted_is_one_line_and_leaves_nothing(kind: str, run: Path, tmp_path: Path):
     write, told = BAD[kind]
     file = write(tmp_path / "a.dcm")
-    line = refused(image=str(file), output_dir=str(tmp_path / "out"), boxes=box_of(30, 60), run_dir=str(run))
+    line = refused(predict, image=str(file), output_dir=str(tmp_path / "out"), boxes=box_of(30, 60), run_dir=str(run))
     assert line.startswith(str(file))
     assert told in line
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["predictions.csv"]
@@ -312,34 +304,36 @@ def test_what_else_a_user_can_get_wrong(run: Path, tmp_path: Path, monkeypatch: 
     with monkeypatch.context() as lacking:
         lacking.setattr(bundle, "RELEASED", tmp_path / "model.pt")
         assert "model.pt: no such model; expected the released weights: restore it, or pass --run_dir" in refused(
-            **given | {"run_dir": None}
+            predict, **given | {"run_dir": None}
         )
-    assert "nowhere: no such folder; expected that of a training" in refused(**given | {"run_dir": "nowhere"})
+    assert "nowhere: no such folder; expected that of a training" in refused(predict, **given | {"run_dir": "nowhere"})
     for folder in (tmp_path, INFERENCE.parent):
-        assert "expected the args file of a training" in refused(**given | {"run_dir": str(folder)})
+        assert "expected the args file of a training" in refused(predict, **given | {"run_dir": str(folder)})
     (run / "inference.json").rename(run / "kept.json")
     args = json.loads((run / "kept.json").read_text())
     (run / "inference.json").write_text(json.dumps(args | {"config_file": ["gone.json"]}))
-    assert "its config file gone.json is gone" in refused(**given)
+    assert "its config file gone.json is gone" in refused(predict, **given)
     (run / "inference.json").write_text(json.dumps(args | {"config_file": []}))
-    assert "its config files (none) have no settings, expected the inference config" in refused(**given)
+    assert "its config files (none) have no settings, expected the inference config" in refused(predict, **given)
     (run / "kept.json").replace(run / "inference.json")
-    assert "--boxes and --boxes_file: found neither" in refused(**given | {"boxes": None})
-    assert "no box in --boxes" in refused(**given | {"boxes": []})
-    assert "the box is (0.0, 0.0, 999.0, 9.0)" in refused(**given | {"boxes": [0, 0, 999, 9]})
-    assert "no such file or folder" in refused(**given | {"image": "nowhere.dcm"})
-    assert "belongs to one mammogram" in refused(**given | {"image": str(tmp_path)})
-    assert "found the folder of the images" in refused(**given | {"image": str(tmp_path), "output_dir": str(tmp_path)})
-    assert f"{file}/out: cannot be written" in refused(**given | {"output_dir": f"{file}/out"})
+    assert "--boxes and --boxes_file: found neither" in refused(predict, **given | {"boxes": None})
+    assert "no box in --boxes" in refused(predict, **given | {"boxes": []})
+    assert "the box is (0.0, 0.0, 999.0, 9.0)" in refused(predict, **given | {"boxes": [0, 0, 999, 9]})
+    assert "no such file or folder" in refused(predict, **given | {"image": "nowhere.dcm"})
+    assert "belongs to one mammogram" in refused(predict, **given | {"image": str(tmp_path)})
+    assert "found the folder of the images" in refused(
+        predict, **given | {"image": str(tmp_path), "output_dir": str(tmp_path)}
+    )
+    assert f"{file}/out: cannot be written" in refused(predict, **given | {"output_dir": f"{file}/out"})
     torch.save({"other.weight": torch.zeros(3)}, run / "model.pt")
-    line = refused(**given)
+    line = refused(predict, **given)
     assert line.startswith(
         f"{run / 'model.pt'}: its weights do not fit the network bright: of 2 expected 2 are missing"
     )
     (run / "model.pt").write_bytes(b"no model")
-    assert "not a readable model" in refused(**given)
+    assert "not a readable model" in refused(predict, **given)
     (run / "model.pt").unlink()
-    assert "no such model" in refused(**given)
+    assert "no such model" in refused(predict, **given)
     with pytest.raises(InputError, match="--format: found 'jpg'"):
         checked(predict)(**given, format="jpg")
 
@@ -353,10 +347,10 @@ def test_nothing_half_written_stays(run: Path, tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(outputs, "draw_overlay", full)
     given = {"image": str(file), "output_dir": str(tmp_path / "out"), "boxes": box_of(30, 60), "run_dir": str(run)}
-    assert refused(**given) == "the disk is full"
+    assert refused(predict, **given) == "the disk is full"
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["predictions.csv"]
     (tmp_path / "out" / "a").write_text("a file where the folder should be")
-    assert refused(**given).startswith(f"{tmp_path / 'out' / 'a'}: cannot be written")
+    assert refused(predict, **given).startswith(f"{tmp_path / 'out' / 'a'}: cannot be written")
 
 
 @pytest.mark.promise(

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, TRAIN, snapshot
 
 from scripts.phantoms import phantoms
+from tests.helpers import SMALL, TRAIN, snapshot
 from tests.reliability import write_count
 from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_small_run
 from tests.soak.killing import visible

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, TRAIN
 
 from scripts.phantoms import phantoms
+from tests.helpers import SMALL, TRAIN
 from tests.reliability import write_count
 from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_small_run
 from tests.soak.killing import Files, StudyOfTrainings, Training, Work, survive

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TRAIN
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
 from custom.files import release
 from scripts.predict import predict
+from tests.helpers import TRAIN
 from tests.reliability import write_count
 from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_small_run
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TRAIN
 
+from tests.helpers import TRAIN
 from tests.reliability import write_count
 from tests.soak import test_killed
 from tests.soak.killing import Work, compare_runs

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import write_png
 
 from custom.data import Datalist, boxed_items, lesion_items
 from custom.errors import InputError
 from custom.files import file_sha256
+from tests.helpers import write_png
 
 LESION = {"lesion_id": "a_1", "image": "images/a.png", "label": "masks/a_1.png", "patient_id": "p"}
 

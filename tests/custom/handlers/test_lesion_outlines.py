@@ -5,11 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import TRAIN
 from monai.bundle import ConfigParser
 
 from custom.findings.overlay import PREDICTION_COLOUR, TRUTH_COLOUR
 from custom.handlers import LesionOutlines
+from tests.helpers import TRAIN
 
 
 @pytest.mark.parametrize("square", [True, False])

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import write_png
 from ignite.engine import Engine
 
 from custom.errors import InputError
 from custom.handlers import LesionMasks, LesionTable
+from tests.helpers import write_png
 
 MASK = np.zeros((12, 15), np.uint8)
 MASK[2:7, 3:9] = 255

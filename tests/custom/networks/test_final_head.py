@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TRAIN
 from monai.bundle import ConfigParser
 from monai.networks.nets import BasicUNetPlusPlus
 from torch.utils.flop_counter import FlopCounterMode
 
 from custom.errors import InputError
 from custom.networks import FinalHead, final_head
+from tests.helpers import TRAIN
 
 HEADS = (1, 2, 3, 4)
 

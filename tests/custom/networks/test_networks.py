@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import onnxruntime
 import pytest
 import torch
-from conftest import with_files
 from monai.bundle import ConfigParser
 from monai.networks import convert_to_torchscript
 
 from scripts.common.prediction.engine import as_onnx
+from tests.helpers import with_files
 
 SMALL_FEATURES = [4, 4, 8, 8, 16, 4]
 ODD = (37, 50)

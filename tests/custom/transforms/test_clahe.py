@@ -49,27 +49,26 @@ def dark(size: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("image", [noise, gradient, dark])
-@pytest.mark.parametrize("size", [(64, 64), (65, 91), (64, 91), (8, 9)])
-@pytest.mark.parametrize("tiles", [(8, 8), (1, 1), (4, 2)])
-@pytest.mark.parametrize("clip_limit", [2.0, 40.0])
-def test_equals_opencv_on_8_bits(kind: Any, image: Any, size: Any, tiles: Any, clip_limit: float) -> None:
-    source = image(size)
-    result = CLAHE(clip_limit, tiles)(kind(source[None]))
+def test_equals_opencv_in_every_kind_of_array(kind: Any) -> None:
+    source = noise((65, 91))
+    result = CLAHE(2.0, (8, 8))(kind(source[None]))
     assert isinstance(result, torch.Tensor)
     assert result.dtype == torch.float32
-    expected = opencv(source, clip_limit, tiles).astype(np.float32)
+    expected = opencv(source, 2.0, (8, 8)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(result)[0].round(), expected, rtol=0, atol=1)
 
 
 @given(
+    image=st.sampled_from([noise, gradient, dark]),
     size=st.tuples(st.integers(2, 70), st.integers(2, 70)),
     tiles=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     clip_limit=st.floats(0.01, 200),
 )
-def test_equals_opencv_on_any_grid(size: tuple[int, int], tiles: tuple[int, int], clip_limit: float) -> None:
+def test_equals_opencv_on_any_grid(
+    image: Any, size: tuple[int, int], tiles: tuple[int, int], clip_limit: float
+) -> None:
     tiles = (min(tiles[0], size[0]), min(tiles[1], size[1]))
-    source = noise(size)
+    source = image(size)
     expected = opencv(source, clip_limit, tiles).astype(np.float32)
     result = np.asarray(CLAHE(clip_limit, tiles)(source[None]))[0]
     np.testing.assert_allclose(result.round(), expected, rtol=0, atol=1)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from conftest import snapshot
 
 from custom.errors import InputError
 from scripts.phantoms.cbis_ddsm import RawLesion, RawMammogram, raw_files
 from scripts.phantoms.cbis_ddsm_defects import MAMMOGRAM_DEFECTS
 from scripts.phantoms.command import phantoms
+from tests.helpers import snapshot
 
 KEY = r"Mass-(Training|Test)_P_\d{5}_(LEFT|RIGHT)_(CC|MLO)(_\d)?"
 SERIES = "(full mammogram images|ROI mask images)"

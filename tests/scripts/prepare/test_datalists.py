@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from monai.data import load_decathlon_datalist
 from test_cbis_ddsm_files import row, write_tables
+
+from tests.helpers import ROOT
 
 PARTS = ("training", "validation", "test")
 FOLDER = ROOT / "datalists"

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import snapshot, write_manifest
 
 from custom.errors import InputError
 from scripts.common.tables import read_table
 from scripts.prepare.inbreast_files import parse_point, read_rois
 from scripts.prepare.manifest import prepare_manifest
+from tests.helpers import snapshot, write_manifest
 
 PLIST = b'<?xml version="1.0"?>%s<plist version="1.0"><dict><key>Images</key><string>%s</string></dict></plist>'
 

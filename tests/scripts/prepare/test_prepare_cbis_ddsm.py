@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import snapshot
 from PIL import Image
 
 from custom.data import Datalist
@@ -29,6 +28,7 @@ from scripts.phantoms.layouts import raw_mammogram
 from scripts.prepare import cbis_ddsm_pairing
 from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.pairs import read_values
+from tests.helpers import snapshot
 
 SIZE = (240, 360)
 PATIENTS = 12

@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT, snapshot
 from hypothesis import example, given
 from hypothesis import strategies as st
 from monai.data import load_decathlon_datalist
@@ -34,6 +33,7 @@ from scripts.prepare import inbreast, output
 from scripts.prepare.datalists import inbreast_datalist
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.prepare.inbreast_files import parse_image_name, parse_point, rasterise, read_sheet
+from tests.helpers import ROOT, snapshot
 
 COLUMNS, ROWS = 120, 150
 # An L that no flip, turn or transposition maps onto itself: corners, and the pixels that it covers, edges included.

@@ -9,7 +9,6 @@ import cv2
 import itk
 import numpy as np
 import pytest
-from conftest import snapshot, write_manifest, write_png
 from hypothesis import given
 from hypothesis import strategies as st
 from monai.data import load_decathlon_datalist
@@ -21,6 +20,7 @@ from custom.readers import read_mask
 from scripts.common.tables import read_table
 from scripts.prepare import manifest, output
 from scripts.prepare.manifest import REQUIRED, judge_lesions, mammogram_names, prepare_manifest
+from tests.helpers import snapshot, write_manifest, write_png
 
 
 def change(table: Path, edit: Callable[[list[dict[str, str]]], None]) -> None:

@@ -22,7 +22,7 @@ from custom.readers import read_mask
 from custom.transforms import mask_box
 from scripts.report.reading import read_run, read_source
 from scripts.report.sources import Run, StudyResults
-from tests.conftest import TRAIN, write_png
+from tests.helpers import TRAIN, write_png
 
 # As `training.json` has them.
 SETTINGS: dict[str, Any] = {

@@ -14,7 +14,7 @@ from scripts.report.blocks import Block, Document, Figure, Figures, NotThere, Te
 from scripts.report.command import report
 from scripts.report.reading import read_run
 from scripts.report.sources import StudyResults
-from tests.conftest import snapshot
+from tests.helpers import snapshot
 from tests.scripts.report.pictured_run import write_run
 
 

@@ -10,7 +10,7 @@ from monai.transforms import Compose
 from custom.data import lesion_items
 from scripts.report.blocks import Figures, NotThere
 from scripts.report.stages import Steps, augmented, preprocessing_stages, read_chain
-from tests.conftest import ROOT, TRAIN, with_files
+from tests.helpers import ROOT, TRAIN, with_files
 from tests.scripts.report.pictured_run import made_run
 
 

@@ -18,7 +18,7 @@ from custom.handlers import read_lesions
 from scripts.common.drawing import SETTINGS
 from scripts.prepare.manifest import prepare_manifest
 from scripts.report.command import report
-from tests.conftest import snapshot, write_manifest, write_png
+from tests.helpers import snapshot, write_manifest, write_png
 from tests.scripts.report.pictured_run import (
     OF_THE_TEST,
     made_study,

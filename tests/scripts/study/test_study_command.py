@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL
 from monai.bundle import ConfigParser
 from monai.utils import set_determinism
 from PIL import Image
@@ -29,6 +28,7 @@ from scripts.study.definition import read_study
 from scripts.study.job import run_job
 from scripts.study.plan import plan
 from scripts.study.table import COLUMNS
+from tests.helpers import SMALL
 
 TOY = {name: json.loads(value) for name, value in SMALL.items()}
 

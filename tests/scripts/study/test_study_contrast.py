@@ -11,7 +11,7 @@ import pytest
 from custom.errors import InputError
 from scripts.study.command import study_images
 from scripts.study.contrast import METHODS, contrast_to_noise, tissue_ring
-from tests.conftest import snapshot, write_png
+from tests.helpers import snapshot, write_png
 
 
 def disc(shape: tuple[int, int], centre: tuple[int, int], radius: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from scripts.prepare.manifest import prepare_manifest
 from scripts.study import denoising
 from scripts.study.command import study_images
 from scripts.study.denoising import FILTERS, NO_FILTER, NOISES, measure_phantom, mse, psnr
-from tests.conftest import snapshot
+from tests.helpers import snapshot
 
 SIZE = (200, 320)
 

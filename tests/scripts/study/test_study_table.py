@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from made_up_study import ABOUT, ORIGIN, arm_result, curve, lesion, study
 
 from custom.errors import InputError
@@ -19,6 +18,7 @@ from scripts.study.collect import ArmResult
 from scripts.study.page import baseline_label, markdown
 from scripts.study.statistics import holm
 from scripts.study.table import COLUMNS, as_csv, columns_table, study_rows
+from tests.helpers import ROOT
 
 REFERENCE = arm_result("UNet++", [[0.9, 0.8, 0.7, 0.6], [0.8, 0.7, 0.6, 0.5]], paper={"dice": "92.92 ± .03"})
 OTHER = arm_result("U-Net", [[0.8, 0.7, 0.6, 0.5], [0.8, 0.7, 0.6, 0.38]])

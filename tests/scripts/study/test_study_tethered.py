@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 
-from conftest import ROOT
+from tests.helpers import ROOT
 
 STARTER = """
 import subprocess, sys

@@ -13,6 +13,7 @@ from custom.errors import InputError
 from scripts.common.prediction.boxes import Request, read_requests
 from scripts.common.prediction.images import Images
 from tests.custom.findings.dicom.test_gsps import annotation, graphic, write_state
+from tests.helpers import refused
 from tests.scripts.common.prediction.phantom import COLUMNS, ROWS, mass, write_image
 
 
@@ -31,13 +32,6 @@ def table(folder: Path, *lines: str) -> Path:
     file = folder.parent / "boxes.csv"
     file.write_text("\n".join(lines))
     return file
-
-
-def refused(image: Path, boxes: Any = None, file: Path | None = None) -> str:
-    with pytest.raises(InputError) as caught:
-        requests(image, boxes, file)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("boxes", [[1, 2, 3, 4.5], (1, 2, 3, 4.5), [[1, 2, 3, 4.5]], [(1, 2, 3, 4.5)]])
@@ -125,9 +119,9 @@ def test_coco(folder: Path):
     assert "annotation 3: the box is [1, 2, 3]" in made[0].fault
     assert "annotation 2: its image_id is not among the images" in made[-1].fault
     file.write_text(json.dumps({"images": []}))
-    assert "not a COCO file, expected" in refused(folder, file=file)
+    assert "not a COCO file, expected" in refused(requests, folder, file=file)
     file.write_text("[")
-    assert "coco.json: not a readable JSON file" in refused(folder, file=file)
+    assert "coco.json: not a readable JSON file" in refused(requests, folder, file=file)
 
 
 def test_a_rough_mask_has_a_box_for_each_piece(folder: Path):
@@ -142,9 +136,9 @@ def test_a_rough_mask_has_a_box_for_each_piece(folder: Path):
     assert "no box in" in requests(image, file=file)[0].fault
     cv2.imwrite(str(file), rough[:50])
     assert f"{COLUMNS} columns x 50 rows, expected {COLUMNS} columns x {ROWS} rows as in {image}" in refused(
-        image, file=file
+        requests, image, file=file
     )
-    assert "a rough mask belongs to one mammogram" in refused(folder, file=file)
+    assert "a rough mask belongs to one mammogram" in refused(requests, folder, file=file)
 
 
 def test_a_presentation_state_marks_the_images_that_it_refers_to(tmp_path: Path):
@@ -175,12 +169,12 @@ def test_a_mark_that_reaches_out_of_the_mammogram_is_cut_at_its_edge(
 
 def test_files_that_hold_no_boxes(folder: Path):
     image = folder / "one" / "a.png"
-    assert "found both, expected one" in refused(image, [1, 2, 3, 4], table(folder, "image"))
-    assert "column x0, y0, x1, y1 is missing" in refused(image, file=table(folder, "image"))
-    assert "found semicolons between the columns" in refused(image, file=table(folder, "image;x0;y0;x1;y1"))
-    assert "no such file; expected boxes" in refused(image, file=folder / "gone.csv")
+    assert "found both, expected one" in refused(requests, image, [1, 2, 3, 4], table(folder, "image"))
+    assert "column x0, y0, x1, y1 is missing" in refused(requests, image, file=table(folder, "image"))
+    assert "found semicolons between the columns" in refused(requests, image, file=table(folder, "image;x0;y0;x1;y1"))
+    assert "no such file; expected boxes" in refused(requests, image, file=folder / "gone.csv")
     (folder / "notes.txt").write_text("left breast")
-    assert "found .txt, expected boxes as .csv" in refused(image, file=folder / "notes.txt")
+    assert "found .txt, expected boxes as .csv" in refused(requests, image, file=folder / "notes.txt")
 
 
 def test_images_of_one_name_get_folders_of_their_own(folder: Path):

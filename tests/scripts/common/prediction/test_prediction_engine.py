@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import snapshot
 
 from custom.errors import InputError
 from custom.readers import read_mask, read_pixels
 from scripts.common.prediction import engine
 from scripts.predict import predict
+from tests.helpers import snapshot
 from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_run
 
 EDGES = {"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 1, "kernel_size": 3, "padding": 1}
