@@ -12,8 +12,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -113,7 +112,7 @@ class RawFile:
         """UID of the study: one for each key."""
         return make_uid(self.key)
 
-    @cached_property
+    @property
     def series_uid(self) -> str:
         """UID of the series."""
         return make_uid(self.key, self.series)
@@ -202,7 +201,7 @@ class CbisDdsmWriter:
         self.output_dir, self.variant, self.untidy = output_dir, variant, untidy
         self.mammograms = 0
         self.rows: dict[str, list[list[str]]] = {part: [] for part in CBIS_DDSM_TABLES}
-        self.mirrored: list[RawFile] = []
+        self.mirrored: list[dict[str, object]] = []
 
     def write(self, mammogram: RawMammogram, files: Sequence[RawFile], swapped: bool = False) -> None:
         """Write a mammogram's files and note its rows.
@@ -222,8 +221,7 @@ class CbisDdsmWriter:
             kept = content[: round(file.kept * len(content))] or b"<html>503 Service Unavailable</html>"
             write_if_changed(self.output_dir / path, kept)
             if variant == "jpeg":
-                # Pixels are not kept: the tables of the mirror need the shape only.
-                self.mirrored.append(replace(file, pixels=np.broadcast_to(np.uint8(0), file.pixels.shape)))
+                self.mirrored.append(_mirror_row(file))
         self.rows[mammogram.part] += [
             self._row(mammogram, lesion, {f.role: f for f in files if f.key.endswith(f"_{lesion.number}")}, swapped)
             for lesion in mammogram.lesions
@@ -237,10 +235,15 @@ class CbisDdsmWriter:
             csv.writer(text).writerows([COLUMNS, *self.rows[part]])
             write_if_changed(folder / name, text.getvalue().encode())
         if self.mirrored:
-            write_csv(self.output_dir / "csv/dicom_info.csv", [_mirror_row(file) for file in self.mirrored])
-            counts = Counter(file.series_uid for file in self.mirrored)
-            series = {file.series_uid: file for file in self.mirrored}.values()
-            write_csv(self.output_dir / "csv/meta.csv", [_series_row(file, counts[file.series_uid]) for file in series])
+            write_csv(self.output_dir / "csv/dicom_info.csv", self.mirrored)
+            counts = Counter(row["SeriesInstanceUID"] for row in self.mirrored)
+            series = {row["SeriesInstanceUID"]: row for row in self.mirrored}
+            shared = ("SeriesInstanceUID", "StudyInstanceUID", "Modality", "SeriesDescription")
+            rows = [
+                {name: row[name] for name in shared} | {"Collection": COLLECTION, "ImageCount": counts[uid]}
+                for uid, row in series.items()
+            ]
+            write_csv(self.output_dir / "csv/meta.csv", rows)
 
     def _row(self, mammogram: RawMammogram, lesion: RawLesion, files: dict[str, RawFile], swapped: bool) -> list[str]:
         key = f"{mammogram.key}_{lesion.number}"
@@ -277,13 +280,6 @@ def _mirror_row(file: RawFile) -> dict[str, object]:
         "PatientID": file.patient_id, "PhotometricInterpretation": "MONOCHROME2", "Rows": rows,
         "SOPInstanceUID": file.sop_uid, "SeriesDescription": file.description, "SeriesInstanceUID": file.series_uid,
         "StudyInstanceUID": file.study_uid,
-    }  # fmt: skip
-
-
-def _series_row(file: RawFile, images: int) -> dict[str, object]:
-    return {
-        "SeriesInstanceUID": file.series_uid, "StudyInstanceUID": file.study_uid, "Modality": "MG",
-        "SeriesDescription": file.description, "Collection": COLLECTION, "ImageCount": images,
     }  # fmt: skip
 
 
