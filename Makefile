@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Threads that wait for each other must not keep a shared machine's cores busy.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test soak fuzz lint bench clean
+.PHONY: demo test test-fast soak fuzz lint bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m scripts demo $(DEMO_FLAGS)
@@ -14,6 +14,11 @@ demo: $(VENV)/.installed
 test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# The inner loop, under a minute: without the tests that are marked `slow`.
+test-fast: export OMP_NUM_THREADS := 1
+test-fast: $(VENV)/.dev-installed
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not soak"
 
 # What takes long: thousands of inputs instead of a sample. The counts go to the table.
 soak fuzz: export MAMMO_COUNTS := build/reliability

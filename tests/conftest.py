@@ -19,13 +19,19 @@ from tests.browser import chromium, open_page  # noqa: F401 (fixtures)
 from tests.helpers import SMALL, TRAIN, write_manifest
 from tests.reliability import count_outcome
 
+# They train, start a cluster or a browser, or read real mammograms.
+SLOW_FIXTURES = {"train", "as_program", "scheduler", "chromium", "real_data"}
+
 # How long an example takes depends on what else the machine does.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test comes first, so that the other process has enough to do beside it."""
+    """Mark tests that run programs as slow; the longest comes first, so that the other process has enough to do."""
+    for item in items:
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.name != "test_the_readme")
 
 
