@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NotRequired
 
-from pydantic import ConfigDict, FiniteFloat
+from pydantic import FiniteFloat
 from typing_extensions import TypedDict
 
 from custom.errors import InputError
@@ -24,8 +24,6 @@ FILE_KEYS = ("image", "label")
 
 
 class _Lesion(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     lesion_id: FileName
     image: InnerPath
     label: NotRequired[InnerPath]
@@ -39,8 +37,6 @@ class _Lesion(TypedDict):
 
 
 class _Datalist(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     name: FileName
     source: NotRequired[str]
     note: NotRequired[str]

@@ -11,7 +11,7 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from monai.bundle import ConfigParser
-from pydantic import ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from typing_extensions import TypedDict
 
 from custom.errors import InputError, reason
@@ -37,22 +37,16 @@ _OF_TRAINING = "multi_gpu_train.json"
 
 
 class _Trainer(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     epoch_length: PositiveInt
     iteration: NonNegativeInt
 
 
 class _Best(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     metric: float
     epoch: int
 
 
 class _Last(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     network: dict[str, Any]
     optimizer: dict[str, Any]
     trainer: _Trainer
@@ -60,8 +54,6 @@ class _Last(TypedDict):
 
 
 class _Args(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     config_file: list[str] | str
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NotRequired
 
 import numpy as np
-from pydantic import ConfigDict
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator, ScalarEvent
 from typing_extensions import TypedDict
 
@@ -23,8 +22,6 @@ TEST = "test"
 
 
 class _Record(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     arms: dict[str, dict[str, Any]]
     tests: dict[str, dict[str, Any]]
     switches: NotRequired[dict[str, Any]]
