@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import numpy as np
-from monai.config import KeysCollection, NdarrayOrTensor
-from monai.data.meta_obj import get_track_meta
-from monai.transforms import MapTransform, Transform
-from monai.utils import TransformBackends, convert_data_type, convert_to_dst_type, convert_to_tensor, ensure_tuple
+from monai.config import KeysCollection
+from monai.utils import ensure_tuple
 
 from custom.errors import InputError
 from custom.transforms.compiled import compiled
+from custom.transforms.filters import Filter, Filterd
 
 # So many sums stay in the fastest cache of a core.
 _BLOCK = 1024
 
 
-class WienerFilter(Transform):
+class WienerFilter(Filter):
     """Adaptive Wiener filter: smooths where the image is flat and keeps what stands out of the noise.
 
     Each pixel `x` becomes `m + max(v - n, 0) / v * (x - m)`, with the mean `m` and the variance `v` of the window
@@ -37,8 +35,6 @@ class WienerFilter(Transform):
         InputError: when a setting is none of the above, or when the window is larger than the image.
     """
 
-    backend: ClassVar = [TransformBackends.NUMPY]
-
     def __init__(self, window: Sequence[int] | int = 3, noise: float | None = None) -> None:
         sizes = ensure_tuple(window)
         self.window = sizes * 2 if len(sizes) == 1 else sizes
@@ -50,17 +46,7 @@ class WienerFilter(Transform):
         if noise is not None and not 0 <= noise < math.inf:
             raise InputError(f"wiener noise: found {noise}, expected a variance of at least 0, or none to estimate it")
 
-    def __call__(self, img: NdarrayOrTensor) -> NdarrayOrTensor:
-        """Filter one image.
-
-        Args:
-            img: channel first, `(C, X, Y)`.
-
-        Returns:
-            The filtered image, of the same shape, float32.
-        """
-        img = convert_to_tensor(img, track_meta=get_track_meta())
-        pixels, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
         result, size = np.empty_like(pixels), pixels.shape[1:]
         if any(window > side for window, side in zip(self.window, size, strict=True)):
             raise InputError(f"wiener window: found {self.window}, expected one that fits the image of {size} pixels")
@@ -68,8 +54,7 @@ class WienerFilter(Transform):
         for channel, out in zip(pixels, result, strict=True):
             noise = max(_filter(channel, x, y, -1, out) / channel.size, 0) if self.noise is None else self.noise
             _filter(channel, x, y, noise, out)
-        out, *_ = convert_to_dst_type(result, dst=img, dtype=result.dtype)
-        return out
+        return result
 
 
 @compiled("float64(float32[:, ::1], int64[::1], int64[::1], float32, float32[:, ::1])")
@@ -130,17 +115,8 @@ def _filter(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, noise: float, out:
     return variances.sum()
 
 
-class WienerFilterd(MapTransform):
-    """Dictionary-based wrapper of :py:class:`WienerFilter`.
-
-    Args:
-        keys: keys of the corresponding items to be transformed.
-            See also: :py:class:`monai.transforms.compose.MapTransform`
-        window, noise: see :py:class:`WienerFilter`.
-        allow_missing_keys: don't raise exception if key is missing.
-    """
-
-    backend = WienerFilter.backend
+class WienerFilterd(Filterd):
+    """Dictionary-based wrapper of :py:class:`WienerFilter`."""
 
     def __init__(
         self,
@@ -149,11 +125,4 @@ class WienerFilterd(MapTransform):
         noise: float | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.converter = WienerFilter(window, noise)
-
-    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.converter(d[key])
-        return d
+        super().__init__(keys, WienerFilter(window, noise), allow_missing_keys)
