@@ -129,18 +129,9 @@ def _hash_item(item: Mapping[str, Any], track_meta: bool) -> bytes:
     return pickle_hashing([dict(item), track_meta, [(state.st_size, state.st_mtime_ns) for state in states]])
 
 
-class _CacheOnly(Dataset):
-    """Reads a lesion into the cache and returns nothing, so that no pixels travel between processes."""
-
-    def __init__(self, dataset: LesionDataset) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> int:
-        self.dataset._cachecheck(self.dataset.data[index])
-        return index
+def _cache(dataset: LesionDataset, index: int) -> None:
+    """Put a lesion into the cache and return nothing, so that no pixels travel between processes."""
+    dataset._cachecheck(dataset.data[index])
 
 
 def parts_of(dataset: Dataset) -> list[LesionDataset]:
@@ -169,8 +160,8 @@ def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:
                 f"--nproc_per_node: found {processes}, expected at most {len(dataset)}, the number of lesions in "
                 "training or validation; start fewer"
             )
-        share = range(rank, len(dataset), processes)
-        indices = DataLoader(_CacheOnly(dataset), batch_size=None, sampler=share, num_workers=num_workers)
-        for _ in tqdm(indices, desc="Preparing lesions", unit="lesion", disable=None if rank == 0 else True):
+        share: Any = range(rank, len(dataset), processes)
+        lesions = DataLoader(share, batch_size=None, collate_fn=partial(_cache, dataset), num_workers=num_workers)
+        for _ in tqdm(lesions, desc="Preparing lesions", unit="lesion", disable=None if rank == 0 else True):
             pass
     wait_for_all()

@@ -84,9 +84,11 @@ def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -
     if run_name:
         folder = Path(output_dir, run_name)
         if _has_results(folder):
+            way_on = f"remove that folder, which has no {LAST} to go on from"
+            if (folder / LAST).is_file():
+                way_on = f"go on with it by --resume {folder}"
             raise InputError(
-                f"{folder}: a run of this name exists and is never overwritten; choose another --run_name, "
-                f"{_way_on(folder)}"
+                f"{folder}: a run of this name exists and is never overwritten; choose another --run_name, or {way_on}"
             )
         return str(folder.resolve())
     name = f"{time.strftime('%Y%m%d_%H%M%S')}_{network_name}"
@@ -99,12 +101,6 @@ def _has_results(folder: Path) -> bool:
     if not folder.is_dir():
         return folder.exists()
     return any(not any(map(file.match, _OF_A_BEGINNING)) for file in folder.iterdir())
-
-
-def _way_on(folder: Path) -> str:
-    if (folder / LAST).is_file():
-        return f"or go on with it by --resume {folder}"
-    return f"or remove that folder, which has no {LAST} to go on from"
 
 
 def own_settings(settings: dict[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class CommandLine:
                 text = "True" if follower.startswith("--") else follower
             given[name.replace("-", "_").replace("::", "#")] = DefaultParseValue(text)
         if "args_file" in given:
-            given = {**_read_args_file(str(given["args_file"])), **given}
+            given = {**read_json(Path(str(given["args_file"])), "give the args file of a run"), **given}
         files = given.get("config_file", [])
         return cls(
             config_files=[str(file) for file in (files if isinstance(files, (list, tuple)) else [files])],
@@ -223,8 +223,3 @@ def _check_network_switches(settings: dict[str, Any]) -> None:
                 f"--{switch}: found {settings[switch]!r}, but the network is {name}; only unetpp has several heads: "
                 f"leave --{switch} out"
             )
-
-
-def _read_args_file(path: str) -> dict[str, Any]:
-    args: dict[str, Any] = read_json(Path(path), "give the args file of a run")
-    return args

@@ -12,10 +12,11 @@ from custom.transforms.filters import Filter, Filterd
 class ScaleFrame(Filter):
     """Scale an image to 0 to `white`: MONAI's `ScaleIntensity(0, white)` to the bit, with one new image and not five.
 
-    A constant image becomes 0. A whole mammogram has 15 million pixels, and memory for one more of it costs more than the arithmetic.
+    A constant image becomes 0. A whole mammogram has 15 million pixels, and memory for one more of it costs more than
+    the arithmetic.
 
     Args:
-        white: what the largest value becomes.
+        white: Value that the largest one becomes.
     """
 
     def __init__(self, white: float = 255.0) -> None:

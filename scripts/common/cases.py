@@ -35,22 +35,18 @@ class Case:
     predictions: list[np.ndarray | None]
 
 
-def read_case(entry: Row, row: Row, predictions: Sequence[Path]) -> Case:
+def read_case(entry: Row, row: Row, predictions: Sequence[Path], frame: np.ndarray | None = None) -> Case:
     """Read the pixels around a lesion.
 
     Args:
         entry: Entry of the datalist, with absolute paths.
         row: Row of `lesions.csv`, for the box.
         predictions: Files of masks of the full frame.
+        frame: Mammogram `(X, Y)`, if it has been read already.
 
     Raises:
         InputError: The image or a mask cannot be read.
     """
-    return cut_case(read_pixels(entry["image"]), entry, row, predictions)
-
-
-def cut_case(frame: np.ndarray, entry: Row, row: Row, predictions: Sequence[Path]) -> Case:
-    """Do as `read_case` with a mammogram `(X, Y)` that has been read already."""
     cut = CropLesion(margin=CONTEXT)
     box = [row[edge] for edge in BOX]
 
@@ -58,7 +54,7 @@ def cut_case(frame: np.ndarray, entry: Row, row: Row, predictions: Sequence[Path
         return cut(pixels[None], box)[0].numpy()
 
     return Case(
-        piece(frame),
+        piece(read_pixels(entry["image"]) if frame is None else frame),
         piece(read_mask(entry["label"])),
         [piece(read_mask(file)) if file.is_file() else None for file in predictions],
     )
