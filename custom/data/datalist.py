@@ -49,13 +49,9 @@ class _Datalist(TypedDict):
 class Datalist:
     """One split of a prepared data set, read and checked once.
 
-    Args:
-        dataset_dir: Folder of the data set.
-        split: Name of the datalist without its suffix, such as `patient`.
-
     Attributes:
         folder: Absolute path of the data set.
-        split: Name of the datalist.
+        split: Name of the datalist without its suffix, such as `patient`.
         file: The datalist's file.
         content: What the file holds.
 
@@ -77,9 +73,6 @@ class Datalist:
 
     def part(self, part: str) -> list[dict[str, Any]]:
         """The lesions of one part with absolute paths, each file of which is there.
-
-        Args:
-            part: `training`, `validation` or `test`.
 
         Raises:
             InputError: There is no such part, it is empty, or a file of an entry is gone.

@@ -146,10 +146,6 @@ def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:
     A file that cannot be used is then reported at once, not in the middle of a training. Several processes share the
     work.
 
-    Args:
-        datasets: Lesion datasets or `ConcatDataset`s of them.
-        num_workers: Number of workers of each process that read.
-
     Raises:
         InputError: A file cannot be used, or there are more processes than lesions.
     """

@@ -186,11 +186,7 @@ class CalibrationTable:
 
 
 class PixelMetric(ConfusionMatrix):
-    """A metric of the pixels of a crop, such as precision, averaged over the lesions.
-
-    Args:
-        metric_name: Name of the metric, see `monai.metrics.ConfusionMatrixMetric`.
-    """
+    """A metric of `monai.metrics.ConfusionMatrixMetric` of a crop's pixels, averaged over the lesions."""
 
     def __init__(self, metric_name: str) -> None:
         super().__init__(metric_name=metric_name, compute_sample=True, output_transform=from_engine(["pred", "label"]))

@@ -14,12 +14,6 @@ from custom.metrics.vocabulary import COUNTS, GROUPS, METRICS, Row, value_of
 def summarise(rows: Sequence[Row], samples: int = 2000, confidence: float = 0.95, seed: int = 0) -> dict[str, Any]:
     """Summarise all lesions and each subgroup.
 
-    Args:
-        rows: Rows of `lesions.csv`.
-        samples: Number of bootstrap samples.
-        confidence: Confidence of the intervals.
-        seed: Seed of the bootstrap.
-
     Returns:
         What `describe` returns of all rows and, under `by`, of those of each value of each of `GROUPS`.
     """

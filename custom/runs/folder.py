@@ -62,13 +62,7 @@ _MEND_ARGS = "expected the args file of a training: name its run folder"
 
 @once
 def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -> str:
-    """The folder of this training, as an absolute path. Nothing is written.
-
-    Args:
-        output_dir: holds the run folders.
-        run_name: the folder's name, or empty for time and network.
-        network_name: the network's part of the default name.
-        resume: the folder of an earlier run that goes on, or empty.
+    """The absolute path of `resume`, else of `run_name`, else of a new folder named by time and network.
 
     Raises:
         InputError: the folder of `run_name` exists, or that of `resume` has no checkpoint.
@@ -172,16 +166,7 @@ def read_last(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
 
 
 def evaluation_folder(model: str, dataset_name: str, split: str, part: str, box_displacement: float, head: int) -> str:
-    """Where an evaluation of `model` is written: beside it, under the data set's name, the split and how it was tested.
-
-    Args:
-        model: file of the weights.
-        dataset_name: the data set's name for itself.
-        split: the datalist.
-        part: of the datalist.
-        box_displacement: of the boxes, as a part of their sides.
-        head: of UNet++, of which 4 is the usual one.
-    """
+    """The folder of an evaluation: beside the model, named by data set, split and all that is not as usual."""
     name = f"{dataset_name}_{split}"
     if part != "test":
         name += f"_{part}"
@@ -198,11 +183,6 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
 
     `training.json` repeats the run; `evaluating.json` and `inference.json` take its network, filters, sizes and model.
     All paths in them are absolute, so they work from any folder.
-
-    Args:
-        run_dir: the folder that `run_folder` gave.
-        bundle_root: the folder that holds `configs`.
-        settings: the values of the config's switches by name.
 
     Raises:
         InputError: the run to repeat had another number of processes, another process trains in the folder, a setting

@@ -159,10 +159,7 @@ def _calling_parser() -> ConfigParser:
 
 
 def check_values(settings: dict[str, Any]) -> None:
-    """Refuse a switch of the wrong kind, and switches that do not go together.
-
-    Args:
-        settings: the values of some or all switches by name.
+    """Refuse a value of the wrong kind among some or all switches, and values that do not go together.
 
     Raises:
         InputError: names the switch, what was found and what it takes.

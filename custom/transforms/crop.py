@@ -57,9 +57,6 @@ def context_margin(margin: float, displacement: float, scale: float) -> float:
     at most `displacement * L + (1 + scale) * L * (1 / 2 + margin)` from the box's centre, and the context reaches
     `L * (1 / 2 + context_margin)`. Whole pixels add nothing, since `RandCropLesiond` moves every edge by whole pixels:
     if the context is larger by twice the displacement, it still is after both are rounded up.
-
-    Args:
-        margin, displacement, scale: Those of `RandCropLesiond`.
     """
     return margin + displacement + scale / 2 + margin * scale
 

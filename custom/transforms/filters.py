@@ -31,13 +31,7 @@ class Filter(Transform):
 
 
 class Filterd(MapTransform):
-    """Dictionary-based wrapper of a `Filter`.
-
-    Args:
-        keys: Keys of the images.
-        converter: Array version.
-        allow_missing_keys: Do not raise an exception if a key is missing.
-    """
+    """Dictionary-based wrapper of a `Filter`."""
 
     backend: ClassVar = Filter.backend
 

@@ -61,15 +61,7 @@ def read_case(entry: Row, row: Row, predictions: Sequence[Path], frame: np.ndarr
 
 
 def draw_case(case: Case, side: int) -> np.ndarray:
-    """Draw the crop with its true and its first predicted outline, as far as there is one.
-
-    Args:
-        case: Case with one prediction.
-        side: Side of the picture in pixels.
-
-    Returns:
-        RGB `(side, side, 3)`, 8 bit.
-    """
+    """Draw the crop with its true and, if there is one, its first predicted outline; RGB `(side, side, 3)`, 8 bit."""
 
     def fit(pixels: np.ndarray) -> np.ndarray:
         return scaled(pixels, (side, side))

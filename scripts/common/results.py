@@ -48,14 +48,9 @@ def read_curves(run_dir: Path) -> dict[str, dict[int, ScalarEvent]]:
 
 
 def mean_over_seeds(arm: str, lesions: Sequence[Sequence[Row]]) -> list[Row]:
-    """Average what studies show of each lesion over the seeds of an arm.
+    """Return `lesion_id`, `patient_id`, metrics and baselines of each lesion, averaged over the seeds of an arm.
 
-    Args:
-        arm: Name of the arm.
-        lesions: Rows of `lesions.csv` of each seed.
-
-    Returns:
-        `lesion_id`, `patient_id`, metrics and baselines of each lesion.
+    `lesions` are the rows of `lesions.csv` of each seed.
 
     Raises:
         InputError: The seeds have different lesions.
