@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -86,10 +86,12 @@ class LesionDataset(PersistentDataset):
         return super()._transform(index)
 
     def _post_transform(self, item_transformed: Any) -> Any:
-        if self.track_meta:
+        tracked = get_track_meta()
+        set_track_meta(self.track_meta)
+        try:
             return super()._post_transform(item_transformed)
-        with _untracked():
-            return super()._post_transform(item_transformed)
+        finally:
+            set_track_meta(tracked)
 
     def _cachecheck(self, item_transformed: Mapping[str, Any]) -> Any:
         # MONAI's own writes through the system's folder for temporary files, from where a move may be a copy, of which
@@ -111,17 +113,6 @@ class LesionDataset(PersistentDataset):
             # A worker process hands over the type and text of an error but not its cause.
             raise find_input_error(error) or error from None
         return convert_to_tensor(lesion, convert_numeric=False, track_meta=self.track_meta)
-
-
-@contextmanager
-def _untracked() -> Iterator[None]:
-    """Transforms give plain tensors."""
-    tracked = get_track_meta()
-    set_track_meta(False)
-    try:
-        yield
-    finally:
-        set_track_meta(tracked)
 
 
 def _hash_item(item: Mapping[str, Any], track_meta: bool) -> bytes:

@@ -65,7 +65,7 @@ def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -
     """The absolute path of `resume`, else of `run_name`, else of a new folder named by time and network.
 
     Raises:
-        InputError: the folder of `run_name` exists, or that of `resume` has no checkpoint.
+        InputError: The folder of `run_name` exists, or that of `resume` has no checkpoint.
     """
     if resume:
         folder = Path(resume)
@@ -106,7 +106,7 @@ def check_model(model: str) -> None:
     """Refuse a `model` file that is not there.
 
     Raises:
-        InputError: names the file.
+        InputError: Names the file.
     """
     if not Path(model).is_file():
         raise InputError(
@@ -118,11 +118,11 @@ def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) 
     """The config with which the inference of an args file works: its config files and its settings.
 
     Args:
-        args_file: the `inference.json` of a run.
-        overrides: settings other than the run's; those that the config does not have are left out.
+        args_file: The `inference.json` of a run.
+        overrides: Settings other than the run's; those that the config does not have are left out.
 
     Raises:
-        InputError: the args file or a config file that it names is not there, or is of another kind.
+        InputError: The args file or a config file that it names is not there, or is of another kind.
     """
     args = read_json(args_file, _MEND_ARGS, _Args)
     files = [args["config_file"]] if isinstance(args["config_file"], str) else args["config_file"]
@@ -158,7 +158,7 @@ def read_last(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
     """The state in a `last.pt`: `network`, `optimizer`, `trainer` and `best`.
 
     Raises:
-        InputError: it is damaged or something else.
+        InputError: It is damaged or something else.
     """
     state: dict[str, Any] = read_checkpoint(file, device)
     check_json(state, file, "restore it, or train anew without --resume", _Last)
@@ -185,7 +185,7 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     All paths in them are absolute, so they work from any folder.
 
     Raises:
-        InputError: the run to repeat had another number of processes, another process trains in the folder, a setting
+        InputError: The run to repeat had another number of processes, another process trains in the folder, a setting
             of a resumed run differs from the run's own, or no epoch is left to train.
     """
     if settings["processes"] != idist.get_world_size():

@@ -134,7 +134,7 @@ def read_settings() -> dict[str, Any]:
     among the callers. From here on, input errors end the process with one line.
 
     Raises:
-        InputError: names the switch, what was found and what it takes.
+        InputError: Names the switch, what was found and what it takes.
     """
     report_input_errors()
     check_names(CommandLine.of_this_process())
@@ -162,7 +162,7 @@ def check_values(settings: dict[str, Any]) -> None:
     """Refuse a value of the wrong kind among some or all switches, and values that do not go together.
 
     Raises:
-        InputError: names the switch, what was found and what it takes.
+        InputError: Names the switch, what was found and what it takes.
     """
     try:
         TypeAdapter(Settings).validate_python(settings)
@@ -186,7 +186,7 @@ def check_names(command: CommandLine) -> None:
     """Refuse an override of an id that the config files of `command` do not have, and a network that they lack.
 
     Raises:
-        InputError: names the id and one like it, or the network and its file.
+        InputError: Names the id and one like it, or the network and its file.
     """
     if not command.config_files:
         return

@@ -33,12 +33,12 @@ class CLAHE(Filter):
     pp. 474-485.
 
     Args:
-        clip_limit: a bin holds at most this many times the pixels of a bin of a flat histogram; what is cut off is
+        clip_limit: Pixels that a bin holds at most, in those of a bin of a flat histogram; what is cut off is
             spread over all bins. The larger, the stronger.
-        tiles: number of tiles along each spatial axis `(X, Y)`, that is columns and rows as in OpenCV.
+        tiles: Number of tiles along each spatial axis `(X, Y)`, that is columns and rows as in OpenCV.
 
     Raises:
-        InputError: when a setting is none of the above, or when the image has fewer pixels along an axis than tiles.
+        InputError: When a setting is none of the above, or when the image has fewer pixels along an axis than tiles.
     """
 
     def __init__(self, clip_limit: float = 2.0, tiles: Sequence[int] = (8, 8)) -> None:
@@ -94,10 +94,10 @@ def _count(pixels: np.ndarray, low: float, high: float, x: np.ndarray, y: np.nda
     and two levels of a tile never get the same value.
 
     Args:
-        pixels: of a channel, `(X, Y)`.
-        low, high: the smallest and the largest of them.
-        x, y: the places of the tiles' pixels along both axes: those of the image, and then those that extend it.
-        counts: takes the numbers, `(X tile, Y tile, counter, bin)`, to be added up over the counters.
+        pixels: Pixels of a channel, `(X, Y)`.
+        low, high: Smallest and largest of them.
+        x, y: Places of the tiles' pixels along both axes: those of the image, and then those that extend it.
+        counts: Takes the numbers, `(X tile, Y tile, counter, bin)`, to be added up over the counters.
     """
     scale, width, height = np.float32(_BINS - 1) / (high - low), len(x) // counts.shape[0], len(y) // counts.shape[1]
     bins = np.empty(len(y), np.uint8)
@@ -120,11 +120,11 @@ def _look_up(
     """Take every pixel to where the curves of the four tiles around it say, the nearer the more.
 
     Args:
-        pixels: of a channel, `(X, Y)`.
-        low, high: the smallest and the largest of them.
-        curves: of the tiles, `(X tile, Y tile, bin)`; the last of each axis once more, for what has no next one.
-        x, y: where the pixels lie along both axes among the centres of the tiles, the first of which is at 0.
-        out: takes the result, `(X, Y)`.
+        pixels: Pixels of a channel, `(X, Y)`.
+        low, high: Smallest and largest of them.
+        curves: Curves of the tiles, `(X tile, Y tile, bin)`; the last of each axis once more, for what has no next one.
+        x, y: Places of the pixels along both axes among the centres of the tiles, the first of which is at 0.
+        out: Takes the result, `(X, Y)`.
     """
     scale, one = np.float32(_BINS - 1) / (high - low), np.uint32(1)
     tiles, shares = y.astype(np.uint32), y - np.floor(y)

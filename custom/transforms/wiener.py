@@ -28,11 +28,11 @@ class WienerFilter(Filter):
     Source: J. S. Lim, "Two-Dimensional Signal and Image Processing", Prentice Hall, 1990, p. 548.
 
     Args:
-        window: size of the window in pixels, odd; one number, or one for each spatial axis `(X, Y)`.
-        noise: power (variance) of the noise, in squared units of the image. Default: the mean of `v` over the channel.
+        window: Size of the window in pixels, odd; one number, or one for each spatial axis `(X, Y)`.
+        noise: Power (variance) of the noise, in squared units of the image. Default: the mean of `v` over the channel.
 
     Raises:
-        InputError: when a setting is none of the above, or when the window is larger than the image.
+        InputError: When a setting is none of the above, or when the window is larger than the image.
     """
 
     def __init__(self, window: Sequence[int] | int = 3, noise: float | None = None) -> None:
@@ -65,10 +65,10 @@ def _filter(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, noise: float, out:
     enough for their squares, and 0 where it is flat.
 
     Args:
-        pixels: of the channel, `(X, Y)`.
-        x, y: the places along both axes that the windows reach, from before the first pixel to behind the last.
-        noise: power of the noise; below 0 to sum up the variances alone.
-        out: takes the result, `(X, Y)`.
+        pixels: Pixels of the channel, `(X, Y)`.
+        x, y: Places along both axes that the windows reach, from before the first pixel to behind the last.
+        noise: Power of the noise; below 0 to sum up the variances alone.
+        out: Takes the result, `(X, Y)`.
 
     Returns:
         The sum of the variances of all windows, if `noise` is below 0.

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from custom.findings.overlay import draw_outlines, scaled
-from custom.metrics.vocabulary import BOX
+from custom.metrics.vocabulary import BOX, Row
 from custom.readers import read_mask, read_pixels
 from custom.transforms import CropLesion
 
 # Surroundings shown on every side of the lesion, as a share of its box's longer side.
 CONTEXT = 0.6
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: The file is damaged.
     """
-    record: dict[str, Any] = read_json(folder / RECORD, "choose another --output_dir", _Record)
-    return record
+    return read_json(folder / RECORD, "choose another --output_dir", _Record)
 
 
 def read_curves(run_dir: Path) -> dict[str, dict[int, ScalarEvent]]:
