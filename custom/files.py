@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from annotated_types import Len
 from filelock import FileLock, Timeout
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from custom.errors import InputError, unwritable
 
@@ -281,9 +281,8 @@ def read_json(file: Path, fix: str = "prepare the data set again", kind: Any = d
 
 def check_json(content: object, file: Path, fix: str, kind: Any) -> None:
     """Refuse the content of a JSON file that is of another kind; see `read_json`."""
-    given = None if hasattr(kind, "__pydantic_config__") else ConfigDict(strict=True)
     try:
-        TypeAdapter(kind, config=given).validate_python(content)
+        TypeAdapter(kind).validate_python(content, strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         where, said = ".".join(map(str, fault["loc"])) or "the file", fault["msg"]

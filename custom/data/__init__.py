@@ -2,5 +2,3 @@
 
 from custom.data.datalist import FILE_KEYS, PARTS, Datalist, boxed_items, lesion_items
 from custom.data.dataset import LesionDataset, fill_cache, parts_of
-
-__all__ = ["FILE_KEYS", "PARTS", "Datalist", "LesionDataset", "boxed_items", "fill_cache", "lesion_items", "parts_of"]

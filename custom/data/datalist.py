@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NotRequired
 
-from pydantic import ConfigDict, FiniteFloat
+from pydantic import FiniteFloat
 from typing_extensions import TypedDict
 
 from custom.errors import InputError
@@ -24,8 +24,6 @@ FILE_KEYS = ("image", "label")
 
 
 class _Lesion(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     lesion_id: FileName
     image: InnerPath
     label: NotRequired[InnerPath]
@@ -39,8 +37,6 @@ class _Lesion(TypedDict):
 
 
 class _Datalist(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     name: FileName
     source: NotRequired[str]
     note: NotRequired[str]
@@ -53,13 +49,9 @@ class _Datalist(TypedDict):
 class Datalist:
     """One split of a prepared data set, read and checked once.
 
-    Args:
-        dataset_dir: Folder of the data set.
-        split: Name of the datalist without its suffix, such as `patient`.
-
     Attributes:
         folder: Absolute path of the data set.
-        split: Name of the datalist.
+        split: Name of the datalist without its suffix, such as `patient`.
         file: The datalist's file.
         content: What the file holds.
 
@@ -81,9 +73,6 @@ class Datalist:
 
     def part(self, part: str) -> list[dict[str, Any]]:
         """The lesions of one part with absolute paths, each file of which is there.
-
-        Args:
-            part: `training`, `validation` or `test`.
 
         Raises:
             InputError: There is no such part, it is empty, or a file of an entry is gone.

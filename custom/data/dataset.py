@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -86,10 +86,12 @@ class LesionDataset(PersistentDataset):
         return super()._transform(index)
 
     def _post_transform(self, item_transformed: Any) -> Any:
-        if self.track_meta:
+        tracked = get_track_meta()
+        set_track_meta(self.track_meta)
+        try:
             return super()._post_transform(item_transformed)
-        with _untracked():
-            return super()._post_transform(item_transformed)
+        finally:
+            set_track_meta(tracked)
 
     def _cachecheck(self, item_transformed: Mapping[str, Any]) -> Any:
         # MONAI's own writes through the system's folder for temporary files, from where a move may be a copy, of which
@@ -113,34 +115,14 @@ class LesionDataset(PersistentDataset):
         return convert_to_tensor(lesion, convert_numeric=False, track_meta=self.track_meta)
 
 
-@contextmanager
-def _untracked() -> Iterator[None]:
-    """Transforms give plain tensors."""
-    tracked = get_track_meta()
-    set_track_meta(False)
-    try:
-        yield
-    finally:
-        set_track_meta(tracked)
-
-
 def _hash_item(item: Mapping[str, Any], track_meta: bool) -> bytes:
     states = [Path(item[key]).stat() for key in FILE_KEYS if key in item]
     return pickle_hashing([dict(item), track_meta, [(state.st_size, state.st_mtime_ns) for state in states]])
 
 
-class _CacheOnly(Dataset):
-    """Reads a lesion into the cache and returns nothing, so that no pixels travel between processes."""
-
-    def __init__(self, dataset: LesionDataset) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> int:
-        self.dataset._cachecheck(self.dataset.data[index])
-        return index
+def _cache(dataset: LesionDataset, index: int) -> None:
+    """Put a lesion into the cache and return nothing, so that no pixels travel between processes."""
+    dataset._cachecheck(dataset.data[index])
 
 
 def parts_of(dataset: Dataset) -> list[LesionDataset]:
@@ -155,10 +137,6 @@ def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:
     A file that cannot be used is then reported at once, not in the middle of a training. Several processes share the
     work.
 
-    Args:
-        datasets: Lesion datasets or `ConcatDataset`s of them.
-        num_workers: Number of workers of each process that read.
-
     Raises:
         InputError: A file cannot be used, or there are more processes than lesions.
     """
@@ -169,8 +147,8 @@ def fill_cache(datasets: Sequence[Dataset], num_workers: int) -> None:
                 f"--nproc_per_node: found {processes}, expected at most {len(dataset)}, the number of lesions in "
                 "training or validation; start fewer"
             )
-        share = range(rank, len(dataset), processes)
-        indices = DataLoader(_CacheOnly(dataset), batch_size=None, sampler=share, num_workers=num_workers)
-        for _ in tqdm(indices, desc="Preparing lesions", unit="lesion", disable=None if rank == 0 else True):
+        share: Any = range(rank, len(dataset), processes)
+        lesions = DataLoader(share, batch_size=None, collate_fn=partial(_cache, dataset), num_workers=num_workers)
+        for _ in tqdm(lesions, desc="Preparing lesions", unit="lesion", disable=None if rank == 0 else True):
             pass
     wait_for_all()

@@ -4,21 +4,3 @@ from custom.handlers.checkpoints import LoadModel, RunCheckpoints
 from custom.handlers.evaluation import CalibrationTable, LesionMasks, LesionTable, PixelMetric, read_lesions
 from custom.handlers.tensorboard import LesionOutlines, PrecisionRecallCurve, RunParameters, shown_epochs
 from custom.handlers.training import SeedEpochs, ShareBuffers, StopDivergence, WarmupCosine
-
-__all__ = [
-    "CalibrationTable",
-    "LesionMasks",
-    "LesionOutlines",
-    "LesionTable",
-    "LoadModel",
-    "PixelMetric",
-    "PrecisionRecallCurve",
-    "RunCheckpoints",
-    "RunParameters",
-    "SeedEpochs",
-    "ShareBuffers",
-    "StopDivergence",
-    "WarmupCosine",
-    "read_lesions",
-    "shown_epochs",
-]

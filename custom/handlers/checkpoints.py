@@ -93,13 +93,7 @@ class RunCheckpoints:
 
 
 class LoadModel:
-    """Puts the weights of a model into the network when the engine starts; unlike MONAI's, says in one line if not.
-
-    Args:
-        file: File of the weights.
-        network: Network that takes them.
-        network_name: Its name in the settings.
-    """
+    """Puts the weights of a model into the network when the engine starts; unlike MONAI's, says in one line if not."""
 
     def __init__(self, file: str, network: nn.Module, network_name: str) -> None:
         self.file = Path(file)

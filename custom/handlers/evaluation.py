@@ -86,7 +86,6 @@ class LesionTable:
         samples: Number of bootstrap samples.
         confidence: Confidence of the intervals.
         seed: Seed of the bootstrap.
-        key: Key of the mask `(1, X, Y)` in the engine's output, in the full frame.
     """
 
     def __init__(
@@ -100,7 +99,6 @@ class LesionTable:
         samples: int = 2000,
         confidence: float = 0.95,
         seed: int = 0,
-        key: str = "mask",
     ) -> None:
         self.entries = {entry["lesion_id"]: entry for entry in entries}
         self.masks_by_image = masks_by_image
@@ -108,7 +106,6 @@ class LesionTable:
         self.margin, self.square = margin, square
         self.about = about
         self.bootstrap = samples, confidence, seed
-        self.key = key
         self.rows: list[dict[str, Any]] = []
 
     def attach(self, engine: Engine) -> None:
@@ -127,7 +124,7 @@ class LesionTable:
             for mask in self.masks_by_image[entry["image"]] - {entry["label"]}:
                 others |= read_mask(mask)
             window = lesion_window(box, self.margin, self.square)
-            scores = lesion_scores(result[self.key][0].numpy() > 0, truth, others, window, box)
+            scores = lesion_scores(result["mask"][0].numpy() > 0, truth, others, window, box)
             metadata = {name: entry.get(name, "") for name in ATTRIBUTES}
             self.rows.append(
                 {"lesion_id": entry["lesion_id"], **metadata, **scores, **dict(zip(BOX, box, strict=True))}
@@ -155,13 +152,11 @@ class CalibrationTable:
     Args:
         entries: Entries of the datalist's part that is evaluated.
         output_dir: Folder of the file; made if it is not there.
-        key: Key of the probabilities `(1, X, Y)` of the crop in the engine's output.
     """
 
-    def __init__(self, entries: Sequence[dict[str, Any]], output_dir: str, key: str = "pred") -> None:
+    def __init__(self, entries: Sequence[dict[str, Any]], output_dir: str) -> None:
         self.patients = {entry["lesion_id"]: entry.get("patient_id", "") for entry in entries}
         self.file = Path(output_dir, "calibration.csv")
-        self.key = key
         self.rows: list[dict[str, Any]] = []
 
     def attach(self, engine: Engine) -> None:
@@ -170,7 +165,7 @@ class CalibrationTable:
 
     def count(self, engine: Engine) -> None:
         for item, result in zip(engine.state.batch, engine.state.output, strict=True):
-            probability, truth = (result[key].float().numpy(force=True) for key in (self.key, "label"))
+            probability, truth = (result[key].float().numpy(force=True) for key in ("pred", "label"))
             counts = count_pixels(probability, truth, np.arange(BINS) / BINS)
             for number, (pixels, lesion, total) in enumerate(counts.T.tolist()):
                 if pixels:
@@ -191,11 +186,7 @@ class CalibrationTable:
 
 
 class PixelMetric(ConfusionMatrix):
-    """A metric of the pixels of a crop, such as precision, averaged over the lesions.
-
-    Args:
-        metric_name: Name of the metric, see `monai.metrics.ConfusionMatrixMetric`.
-    """
+    """A metric of `monai.metrics.ConfusionMatrixMetric` of a crop's pixels, averaged over the lesions."""
 
     def __init__(self, metric_name: str) -> None:
         super().__init__(metric_name=metric_name, compute_sample=True, output_transform=from_engine(["pred", "label"]))

@@ -159,11 +159,6 @@ class RunParameters:
     The paths of a machine are no part of the row, and neither are the epochs: TensorBoard would keep the number with
     which a resumed run began. Attach it after the handlers that validate and write scalars, and before the one that
     writes checkpoints: all events of an epoch are on disk when it is done.
-
-    Args:
-        writer: Writer of the run.
-        settings: Values of the config's switches by name.
-        evaluator: Engine that validates in this training.
     """
 
     def __init__(self, writer: SummaryWriter, settings: dict[str, Any], evaluator: Engine) -> None:

@@ -52,10 +52,6 @@ class WarmupCosine:
 
     It follows from the number of the step alone, so that a resumed training needs no state of it, which the schedulers
     of PyTorch, MONAI and Ignite do. Source of the cosine: Loshchilov and Hutter, "SGDR", 2017, arXiv 1608.03983.
-
-    Args:
-        optimizer: Optimizer whose rate it sets.
-        learning_rate: Highest rate.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
@@ -83,9 +79,6 @@ class StopDivergence:
     """Ends a training as soon as its loss or a weight is no finite number, before either reaches a checkpoint.
 
     Attach it before what validates and saves. What the run had after the epoch before stays as it is.
-
-    Args:
-        run_dir: Run folder, named in the message.
 
     Raises:
         InputError: On a call, if the loss or a weight is not finite.
@@ -121,9 +114,6 @@ class ShareBuffers:
     `DistributedDataParallel` shares the running statistics of batch normalisation before a training step, so after the
     last step of an epoch every process has its own. Validate the network inside it: the processes have different
     numbers of batches, so that its broadcasts would not match.
-
-    Args:
-        network: Network that is validated.
     """
 
     def __init__(self, network: nn.Module) -> None:

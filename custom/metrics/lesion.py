@@ -7,8 +7,9 @@ import warnings
 import numpy as np
 import torch
 from monai.metrics import compute_hausdorff_distance
+from scipy import ndimage
 
-from custom.transforms.crop import Box, Window
+from custom.transforms.crop import Box, Window, filled_box
 
 
 def inscribed_ellipse(box: Box, shape: tuple[int, int]) -> np.ndarray:
@@ -17,13 +18,6 @@ def inscribed_ellipse(box: Box, shape: tuple[int, int]) -> np.ndarray:
     x = (np.arange(shape[0]) + 0.5 - (x0 + x1) / 2) / ((x1 - x0) / 2)
     y = (np.arange(shape[1]) + 0.5 - (y0 + y1) / 2) / ((y1 - y0) / 2)
     return x[:, None] ** 2 + y[None, :] ** 2 <= 1
-
-
-def filled_box(box: Box, shape: tuple[int, int]) -> np.ndarray:
-    """The whole `box` as a bool mask of `shape`: the pixels whose centres are in it."""
-    x0, y0, x1, y1 = box
-    x, y = np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5
-    return ((x >= x0) & (x < x1))[:, None] & ((y >= y0) & (y < y1))[None, :]
 
 
 def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
@@ -42,7 +36,7 @@ def hausdorff95(prediction: np.ndarray, truth: np.ndarray) -> float:
     """
     if not prediction.any():
         return float(np.hypot(*truth.shape))
-    region = _bounds(prediction | truth)
+    region = ndimage.find_objects((prediction | truth).view(np.uint8))[0]
     masks = (torch.from_numpy(mask[region])[None, None] for mask in (prediction, truth))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*always_return_as_numpy")  # MONAI's own call of its own old argument
@@ -85,12 +79,7 @@ def lesion_scores(
         "fp": predicted - tp,
         "fn": in_crop - tp,
         "tn": int(counted[crop].sum()) - predicted - in_crop + tp,
-        "dice_all_foreground": dice(filled_box(box, truth.shape) & counted, truth),
+        "dice_all_foreground": dice(filled_box(box, (0, 0, *truth.shape)) & counted, truth),
         "dice_ellipse": dice(inscribed_ellipse(box, truth.shape) & counted, truth),
         "lesion_pixels": actual,
     }
-
-
-def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
-    columns, rows = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return slice(columns[0], columns[-1] + 1), slice(rows[0], rows[-1] + 1)

@@ -14,12 +14,6 @@ from custom.metrics.vocabulary import COUNTS, GROUPS, METRICS, Row, value_of
 def summarise(rows: Sequence[Row], samples: int = 2000, confidence: float = 0.95, seed: int = 0) -> dict[str, Any]:
     """Summarise all lesions and each subgroup.
 
-    Args:
-        rows: Rows of `lesions.csv`.
-        samples: Number of bootstrap samples.
-        confidence: Confidence of the intervals.
-        seed: Seed of the bootstrap.
-
     Returns:
         What `describe` returns of all rows and, under `by`, of those of each value of each of `GROUPS`.
     """
@@ -67,27 +61,25 @@ def describe(rows: Sequence[Row], samples: int, confidence: float, seed: int) ->
 
 
 def clustered_interval(
-    values: np.ndarray, patients: Sequence[str], samples: int, confidence: float, seed: int
+    parts: np.ndarray,
+    patients: Sequence[str],
+    samples: int,
+    confidence: float,
+    seed: int,
+    wholes: np.ndarray | None = None,
 ) -> list[float] | None:
-    """`clustered_ratio_interval` of the mean of `values` `(N,)`."""
-    return clustered_ratio_interval(values, np.ones(len(values)), patients, samples, confidence, seed)
-
-
-def clustered_ratio_interval(
-    parts: np.ndarray, wholes: np.ndarray, patients: Sequence[str], samples: int, confidence: float, seed: int
-) -> list[float] | None:
-    """Return the percentile bootstrap interval of a ratio of sums, drawing whole patients; None for a single patient.
+    """Return the percentile bootstrap interval of a mean or ratio, drawing whole patients; None for a single patient.
 
     Args:
-        parts: Numerators `(N,)`, such as the pixels of a kind in each lesion.
-        wholes: Denominators `(N,)`, positive, such as all its pixels.
+        parts: Values `(N,)`, or the numerators of a ratio of sums, such as the pixels of a kind in each lesion.
         patients: Patient of each of them.
         samples: Number of bootstrap samples.
         confidence: Confidence of the interval, such as 0.95.
         seed: Seed of the draws.
+        wholes: Denominators `(N,)` of a ratio of sums, positive, such as all its pixels; None for a mean.
     """
     _, index = np.unique(patients, return_inverse=True)
-    sums = [np.bincount(index, weights=values) for values in (parts, wholes)]
+    sums = [np.bincount(index, weights=values) for values in (parts, np.ones(len(parts)) if wholes is None else wholes)]
     if len(sums[0]) < 2:
         return None
     result = bootstrap(

@@ -2,5 +2,3 @@ from custom.networks.blocks import in_channels
 from custom.networks.final_head import FinalHead, final_head
 from custom.networks.linknet import LinkNet
 from custom.networks.pspnet import PSPNet
-
-__all__ = ["FinalHead", "LinkNet", "PSPNet", "final_head", "in_channels"]

@@ -10,7 +10,6 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -143,19 +142,14 @@ def _check_grey(path: Path, dataset: pydicom.Dataset) -> None:
 
 
 @contextmanager
-def _quiet(library: str, **warning: str) -> Iterator[None]:
-    logger = logging.getLogger(library)
+def quiet_pydicom() -> Iterator[None]:
+    """Keep back pydicom's warnings and its logged tracebacks of failed decoders: the `InputError` says the reason."""
+    logger = logging.getLogger("pydicom")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", **warning)  # type: ignore[arg-type]
+            warnings.filterwarnings("ignore", module="pydicom")
             yield
     finally:
         logger.setLevel(level)
-
-
-# Keeps back pydicom's warnings and its logged tracebacks of failed decoders: the `InputError` says the reason.
-quiet_pydicom = partial(_quiet, "pydicom", module="pydicom")
-# Keeps back what MONAI says about a decoder for GPUs when it builds a reader: nothing here needs that decoder.
-quiet_monai = partial(_quiet, "monai.data.nvimgcodec_pydicom_plugin", message="NvImgCodec")

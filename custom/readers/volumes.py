@@ -155,17 +155,10 @@ def _exactly(read: Callable[[int], bytes], length: int, packed: int | None) -> b
     if packed is None:
         data = read(length + 1)
     else:
-        inflater, parts, found = zlib.decompressobj(packed), [], 0
-        while not inflater.eof and found <= length:
-            coded = inflater.unconsumed_tail or read(1 << 16)
-            if not coded:
-                break
-            parts.append(inflater.decompress(coded, length + 1 - found))
-            found += len(parts[-1])
-        data = b"".join(parts)
-        # zlib says at the end whether the checksum holds.
-        if len(data) == length and not inflater.eof:
-            inflater.decompress(inflater.unconsumed_tail + read(1 << 10), 1)
+        inflater = zlib.decompressobj(packed)
+        # What cannot be packed is stored, hardly longer than it is.
+        data = inflater.decompress(read(2 * length + _MOST_HEADER), length + 1)
+        # zlib has compared the checksum at the end.
         if not inflater.eof:
             raise ValueError("the pixels are cut off, or there are more than the header says")
     if len(data) != length:

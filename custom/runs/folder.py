@@ -11,7 +11,7 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from monai.bundle import ConfigParser
-from pydantic import ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from typing_extensions import TypedDict
 
 from custom.errors import InputError, reason
@@ -37,22 +37,16 @@ _OF_TRAINING = "multi_gpu_train.json"
 
 
 class _Trainer(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     epoch_length: PositiveInt
     iteration: NonNegativeInt
 
 
 class _Best(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     metric: float
     epoch: int
 
 
 class _Last(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     network: dict[str, Any]
     optimizer: dict[str, Any]
     trainer: _Trainer
@@ -60,8 +54,6 @@ class _Last(TypedDict):
 
 
 class _Args(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     config_file: list[str] | str
 
 
@@ -70,16 +62,10 @@ _MEND_ARGS = "expected the args file of a training: name its run folder"
 
 @once
 def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -> str:
-    """The folder of this training, as an absolute path. Nothing is written.
-
-    Args:
-        output_dir: holds the run folders.
-        run_name: the folder's name, or empty for time and network.
-        network_name: the network's part of the default name.
-        resume: the folder of an earlier run that goes on, or empty.
+    """The absolute path of `resume`, else of `run_name`, else of a new folder named by time and network.
 
     Raises:
-        InputError: the folder of `run_name` exists, or that of `resume` has no checkpoint.
+        InputError: The folder of `run_name` exists, or that of `resume` has no checkpoint.
     """
     if resume:
         folder = Path(resume)
@@ -92,9 +78,11 @@ def run_folder(output_dir: str, run_name: str, network_name: str, resume: str) -
     if run_name:
         folder = Path(output_dir, run_name)
         if _has_results(folder):
+            way_on = f"remove that folder, which has no {LAST} to go on from"
+            if (folder / LAST).is_file():
+                way_on = f"go on with it by --resume {folder}"
             raise InputError(
-                f"{folder}: a run of this name exists and is never overwritten; choose another --run_name, "
-                f"{_way_on(folder)}"
+                f"{folder}: a run of this name exists and is never overwritten; choose another --run_name, or {way_on}"
             )
         return str(folder.resolve())
     name = f"{time.strftime('%Y%m%d_%H%M%S')}_{network_name}"
@@ -109,12 +97,6 @@ def _has_results(folder: Path) -> bool:
     return any(not any(map(file.match, _OF_A_BEGINNING)) for file in folder.iterdir())
 
 
-def _way_on(folder: Path) -> str:
-    if (folder / LAST).is_file():
-        return f"or go on with it by --resume {folder}"
-    return f"or remove that folder, which has no {LAST} to go on from"
-
-
 def own_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that belong to the run itself: no paths, no names, and nothing that changes when it is resumed."""
     return {name: value for name, value in settings.items() if name not in _FREE_ON_RESUME | {"run_name", "resume"}}
@@ -124,7 +106,7 @@ def check_model(model: str) -> None:
     """Refuse a `model` file that is not there.
 
     Raises:
-        InputError: names the file.
+        InputError: Names the file.
     """
     if not Path(model).is_file():
         raise InputError(
@@ -136,11 +118,11 @@ def read_inference(args_file: Path, overrides: Mapping[str, Any] | None = None) 
     """The config with which the inference of an args file works: its config files and its settings.
 
     Args:
-        args_file: the `inference.json` of a run.
-        overrides: settings other than the run's; those that the config does not have are left out.
+        args_file: The `inference.json` of a run.
+        overrides: Settings other than the run's; those that the config does not have are left out.
 
     Raises:
-        InputError: the args file or a config file that it names is not there, or is of another kind.
+        InputError: The args file or a config file that it names is not there, or is of another kind.
     """
     args = read_json(args_file, _MEND_ARGS, _Args)
     files = [args["config_file"]] if isinstance(args["config_file"], str) else args["config_file"]
@@ -176,7 +158,7 @@ def read_last(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
     """The state in a `last.pt`: `network`, `optimizer`, `trainer` and `best`.
 
     Raises:
-        InputError: it is damaged or something else.
+        InputError: It is damaged or something else.
     """
     state: dict[str, Any] = read_checkpoint(file, device)
     check_json(state, file, "restore it, or train anew without --resume", _Last)
@@ -184,16 +166,7 @@ def read_last(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
 
 
 def evaluation_folder(model: str, dataset_name: str, split: str, part: str, box_displacement: float, head: int) -> str:
-    """Where an evaluation of `model` is written: beside it, under the data set's name, the split and how it was tested.
-
-    Args:
-        model: file of the weights.
-        dataset_name: the data set's name for itself.
-        split: the datalist.
-        part: of the datalist.
-        box_displacement: of the boxes, as a part of their sides.
-        head: of UNet++, of which 4 is the usual one.
-    """
+    """The folder of an evaluation: beside the model, named by data set, split and all that is not as usual."""
     name = f"{dataset_name}_{split}"
     if part != "test":
         name += f"_{part}"
@@ -211,13 +184,8 @@ def open_run(run_dir: str, bundle_root: str, settings: dict[str, Any]) -> None:
     `training.json` repeats the run; `evaluating.json` and `inference.json` take its network, filters, sizes and model.
     All paths in them are absolute, so they work from any folder.
 
-    Args:
-        run_dir: the folder that `run_folder` gave.
-        bundle_root: the folder that holds `configs`.
-        settings: the values of the config's switches by name.
-
     Raises:
-        InputError: the run to repeat had another number of processes, another process trains in the folder, a setting
+        InputError: The run to repeat had another number of processes, another process trains in the folder, a setting
             of a resumed run differs from the run's own, or no epoch is left to train.
     """
     if settings["processes"] != idist.get_world_size():

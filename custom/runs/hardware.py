@@ -38,13 +38,6 @@ def use_hardware(
     """Make this process compute as the settings say, and write to the log which are on.
 
     Call it after `set_determinism`: cuDNN then looks for the fastest among its deterministic algorithms.
-
-    Args:
-        device: Device of the network.
-        threads: Number of threads of an operation on the CPU.
-        amp: Compute in bfloat16.
-        channels_last: Keep the channels of a pixel side by side.
-        compile: Compile the network.
     """
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = True
@@ -57,14 +50,7 @@ def use_hardware(
 
 
 def place(network: nn.Module, device: torch.device, channels_last: bool = False, compile: bool = False) -> nn.Module:
-    """Return `network` itself on `device`, with faster parts; its state dict keeps its names, also if it is compiled.
-
-    Args:
-        network: Network to place.
-        device: Device that it computes on.
-        channels_last: Keep the weights, and so all that is computed with them, with the channels side by side.
-        compile: Compile the network when it is first called.
-    """
+    """Return `network` itself on `device`, with faster parts; its state dict keeps its names, even if compiled."""
     group_instance_norms(network)
     network.to(device)
     if channels_last:

@@ -59,13 +59,10 @@ def start_processes() -> None:
 
 
 def once(function: Callable[P, T]) -> Callable[P, T]:
-    """Make `function` run in the first process alone; the others wait, however long, and return what it returned.
+    """Make `function` run in the first process alone; the others wait, however long, and return the same.
 
     Like a collective, it is to be called by all processes in the same order. If the first process ends with an error,
-    `torchrun` ends those that wait.
-
-    Args:
-        function: Function whose result JSON can hold.
+    `torchrun` ends those that wait. JSON can hold the result.
     """
 
     @wraps(function)

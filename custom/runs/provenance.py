@@ -17,12 +17,6 @@ from custom.runs.settings import CommandLine
 def provenance(network: nn.Module, datalist: Datalist, settings: dict[str, Any], version: str) -> dict[str, Any]:
     """Return the network, data, settings and versions behind an evaluation.
 
-    Args:
-        network: Network that is evaluated.
-        datalist: Datalist that it is evaluated on.
-        settings: Values of the config's switches by name; names the model.
-        version: Version of this bundle.
-
     Returns:
         Number of `parameters` and `model_sha256` of the network, `dataset` (see `Datalist.provenance`), `settings`,
         `config_files` and `versions`.

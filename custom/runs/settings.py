@@ -101,7 +101,7 @@ class CommandLine:
                 text = "True" if follower.startswith("--") else follower
             given[name.replace("-", "_").replace("::", "#")] = DefaultParseValue(text)
         if "args_file" in given:
-            given = {**_read_args_file(str(given["args_file"])), **given}
+            given = {**read_json(Path(str(given["args_file"])), "give the args file of a run"), **given}
         files = given.get("config_file", [])
         return cls(
             config_files=[str(file) for file in (files if isinstance(files, (list, tuple)) else [files])],
@@ -134,7 +134,7 @@ def read_settings() -> dict[str, Any]:
     among the callers. From here on, input errors end the process with one line.
 
     Raises:
-        InputError: names the switch, what was found and what it takes.
+        InputError: Names the switch, what was found and what it takes.
     """
     report_input_errors()
     check_names(CommandLine.of_this_process())
@@ -159,13 +159,10 @@ def _calling_parser() -> ConfigParser:
 
 
 def check_values(settings: dict[str, Any]) -> None:
-    """Refuse a switch of the wrong kind, and switches that do not go together.
-
-    Args:
-        settings: the values of some or all switches by name.
+    """Refuse a value of the wrong kind among some or all switches, and values that do not go together.
 
     Raises:
-        InputError: names the switch, what was found and what it takes.
+        InputError: Names the switch, what was found and what it takes.
     """
     try:
         TypeAdapter(Settings).validate_python(settings)
@@ -189,7 +186,7 @@ def check_names(command: CommandLine) -> None:
     """Refuse an override of an id that the config files of `command` do not have, and a network that they lack.
 
     Raises:
-        InputError: names the id and one like it, or the network and its file.
+        InputError: Names the id and one like it, or the network and its file.
     """
     if not command.config_files:
         return
@@ -223,8 +220,3 @@ def _check_network_switches(settings: dict[str, Any]) -> None:
                 f"--{switch}: found {settings[switch]!r}, but the network is {name}; only unetpp has several heads: "
                 f"leave --{switch} out"
             )
-
-
-def _read_args_file(path: str) -> dict[str, Any]:
-    args: dict[str, Any] = read_json(Path(path), "give the args file of a run")
-    return args

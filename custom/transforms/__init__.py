@@ -13,21 +13,3 @@ from custom.transforms.crop import (
 )
 from custom.transforms.scale import ScaleFrame, ScaleFramed
 from custom.transforms.wiener import WienerFilter, WienerFilterd
-
-__all__ = [
-    "CLAHE",
-    "CLAHEd",
-    "CropDisplacedLesiond",
-    "CropLesion",
-    "CropLesiond",
-    "RandCropLesiond",
-    "RemoveArtifacts",
-    "RemoveArtifactsd",
-    "ScaleFrame",
-    "ScaleFramed",
-    "WienerFilter",
-    "WienerFilterd",
-    "context_margin",
-    "lesion_window",
-    "mask_box",
-]

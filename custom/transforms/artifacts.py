@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import ClassVar
-
 import cv2
 import numpy as np
-from monai.config import KeysCollection, NdarrayOrTensor
-from monai.data.meta_obj import get_track_meta
-from monai.transforms import MapTransform, Transform
-from monai.utils import TransformBackends, convert_data_type, convert_to_dst_type, convert_to_tensor
+from monai.config import KeysCollection
+
+from custom.transforms.filters import Filter, Filterd
 
 # The shape of a breast needs no more pixels than this along the long side.
 _LONG_SIDE = 1000
@@ -20,7 +16,7 @@ _BORDER = 0.08
 _RADIUS = 0.01
 
 
-class RemoveArtifacts(Transform):
+class RemoveArtifacts(Filter):
     """Keep the breast of a mammogram and set everything else to the background, the minimum of the image.
 
     The breast is found as the largest object that is brighter than the background:
@@ -42,22 +38,8 @@ class RemoveArtifacts(Transform):
     pp. 62-66. The logarithm and the second step are not from there.
     """
 
-    backend: ClassVar = [TransformBackends.NUMPY]
-
-    def __call__(self, img: NdarrayOrTensor) -> NdarrayOrTensor:
-        """Clean one mammogram.
-
-        Args:
-            img: channel first, `(C, X, Y)`.
-
-        Returns:
-            The mammogram without artefacts, of the same shape, float32.
-        """
-        img = convert_to_tensor(img, track_meta=get_track_meta())
-        img_np, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
-        out_np = np.stack([np.where(breast_mask(channel), channel, channel.min()) for channel in img_np])
-        out, *_ = convert_to_dst_type(out_np, dst=img, dtype=out_np.dtype)
-        return out
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        return np.stack([np.where(breast_mask(channel), channel, channel.min()) for channel in pixels])
 
 
 def breast_mask(image: np.ndarray) -> np.ndarray:
@@ -109,23 +91,8 @@ def _disc(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
-class RemoveArtifactsd(MapTransform):
-    """Dictionary-based wrapper of :py:class:`RemoveArtifacts`. Give it the image's key only, never the label's.
-
-    Args:
-        keys: keys of the corresponding items to be transformed.
-            See also: :py:class:`monai.transforms.compose.MapTransform`
-        allow_missing_keys: don't raise exception if key is missing.
-    """
-
-    backend = RemoveArtifacts.backend
+class RemoveArtifactsd(Filterd):
+    """Dictionary-based wrapper of :py:class:`RemoveArtifacts`. Give it the image's key only, never the label's."""
 
     def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.converter = RemoveArtifacts()
-
-    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.converter(d[key])
-        return d
+        super().__init__(keys, RemoveArtifacts(), allow_missing_keys)

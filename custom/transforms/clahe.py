@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import numpy as np
-from monai.config import KeysCollection, NdarrayOrTensor
-from monai.data.meta_obj import get_track_meta
-from monai.transforms import MapTransform, Transform
-from monai.utils import TransformBackends, convert_data_type, convert_to_dst_type, convert_to_tensor, ensure_tuple
+from monai.config import KeysCollection
+from monai.utils import ensure_tuple
 
 from custom.errors import InputError
 from custom.transforms.compiled import compiled
+from custom.transforms.filters import Filter, Filterd
 
 _BINS = 256
 # Grey levels of 8-bit steps, far below the 1/257 that separates two levels of a 16-bit image.
@@ -22,7 +20,7 @@ _ROUNDING = 1e-3
 _COUNTERS = 4
 
 
-class CLAHE(Transform):
+class CLAHE(Filter):
     """Contrast-limited adaptive histogram equalisation that keeps every grey level of a 12- to 16-bit source.
 
     On an 8-bit image that spans 0 to 255 this is `cv2.createCLAHE(clip_limit, tiles)` before rounding. On 16 bits
@@ -35,15 +33,13 @@ class CLAHE(Transform):
     pp. 474-485.
 
     Args:
-        clip_limit: a bin holds at most this many times the pixels of a bin of a flat histogram; what is cut off is
+        clip_limit: Pixels that a bin holds at most, in those of a bin of a flat histogram; what is cut off is
             spread over all bins. The larger, the stronger.
-        tiles: number of tiles along each spatial axis `(X, Y)`, that is columns and rows as in OpenCV.
+        tiles: Number of tiles along each spatial axis `(X, Y)`, that is columns and rows as in OpenCV.
 
     Raises:
-        InputError: when a setting is none of the above, or when the image has fewer pixels along an axis than tiles.
+        InputError: When a setting is none of the above, or when the image has fewer pixels along an axis than tiles.
     """
-
-    backend: ClassVar = [TransformBackends.NUMPY]
 
     def __init__(self, clip_limit: float = 2.0, tiles: Sequence[int] = (8, 8)) -> None:
         self.clip_limit = clip_limit
@@ -53,24 +49,13 @@ class CLAHE(Transform):
         if len(self.tiles) != 2 or not all(isinstance(count, int) and count > 0 for count in self.tiles):
             raise InputError(f"clahe tiles: found {tiles}, expected two whole numbers of at least 1, such as (8, 8)")
 
-    def __call__(self, img: NdarrayOrTensor) -> NdarrayOrTensor:
-        """Equalise one image.
-
-        Args:
-            img: channel first, `(C, X, Y)`.
-
-        Returns:
-            The equalised image, of the same shape, float32.
-        """
-        img = convert_to_tensor(img, track_meta=get_track_meta())
-        pixels, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
         result, size = np.empty_like(pixels), pixels.shape[1:]
         if any(count > side for count, side in zip(self.tiles, size, strict=True)):
             raise InputError(f"clahe tiles: found {self.tiles}, expected no more than the image's {size} pixels")
         for channel, out in zip(pixels, result, strict=True):
             self._equalize(channel, out)
-        out, *_ = convert_to_dst_type(result, dst=img, dtype=result.dtype)
-        return out
+        return result
 
     def _equalize(self, channel: np.ndarray, out: np.ndarray) -> None:
         low, high = channel.min(), channel.max()
@@ -109,10 +94,10 @@ def _count(pixels: np.ndarray, low: float, high: float, x: np.ndarray, y: np.nda
     and two levels of a tile never get the same value.
 
     Args:
-        pixels: of a channel, `(X, Y)`.
-        low, high: the smallest and the largest of them.
-        x, y: the places of the tiles' pixels along both axes: those of the image, and then those that extend it.
-        counts: takes the numbers, `(X tile, Y tile, counter, bin)`, to be added up over the counters.
+        pixels: Pixels of a channel, `(X, Y)`.
+        low, high: Smallest and largest of them.
+        x, y: Places of the tiles' pixels along both axes: those of the image, and then those that extend it.
+        counts: Takes the numbers, `(X tile, Y tile, counter, bin)`, to be added up over the counters.
     """
     scale, width, height = np.float32(_BINS - 1) / (high - low), len(x) // counts.shape[0], len(y) // counts.shape[1]
     bins = np.empty(len(y), np.uint8)
@@ -135,11 +120,11 @@ def _look_up(
     """Take every pixel to where the curves of the four tiles around it say, the nearer the more.
 
     Args:
-        pixels: of a channel, `(X, Y)`.
-        low, high: the smallest and the largest of them.
-        curves: of the tiles, `(X tile, Y tile, bin)`; the last of each axis once more, for what has no next one.
-        x, y: where the pixels lie along both axes among the centres of the tiles, the first of which is at 0.
-        out: takes the result, `(X, Y)`.
+        pixels: Pixels of a channel, `(X, Y)`.
+        low, high: Smallest and largest of them.
+        curves: Curves of the tiles, `(X tile, Y tile, bin)`; the last of each axis once more, for what has no next one.
+        x, y: Places of the pixels along both axes among the centres of the tiles, the first of which is at 0.
+        out: Takes the result, `(X, Y)`.
     """
     scale, one = np.float32(_BINS - 1) / (high - low), np.uint32(1)
     tiles, shares = y.astype(np.uint32), y - np.floor(y)
@@ -157,17 +142,8 @@ def _look_up(
             target[row] = first + shares[row] * (second - first)
 
 
-class CLAHEd(MapTransform):
-    """Dictionary-based wrapper of :py:class:`CLAHE`.
-
-    Args:
-        keys: keys of the corresponding items to be transformed.
-            See also: :py:class:`monai.transforms.compose.MapTransform`
-        clip_limit, tiles: see :py:class:`CLAHE`.
-        allow_missing_keys: don't raise exception if key is missing.
-    """
-
-    backend = CLAHE.backend
+class CLAHEd(Filterd):
+    """Dictionary-based wrapper of :py:class:`CLAHE`."""
 
     def __init__(
         self,
@@ -176,11 +152,4 @@ class CLAHEd(MapTransform):
         tiles: Sequence[int] = (8, 8),
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.converter = CLAHE(clip_limit, tiles)
-
-    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.converter(d[key])
-        return d
+        super().__init__(keys, CLAHE(clip_limit, tiles), allow_missing_keys)

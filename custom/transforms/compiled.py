@@ -13,7 +13,7 @@ def compiled(signature: str) -> Callable[[Callable], Callable]:
     The function runs without Python's global lock, and divides as numpy does.
 
     Args:
-        signature: of the function, in numba's words, such as `void(float32[:, ::1], float64)`.
+        signature: Signature of the function, in numba's words, such as `void(float32[:, ::1], float64)`.
     """
 
     def decorate(function: Callable) -> Callable:

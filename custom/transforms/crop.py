@@ -35,8 +35,8 @@ def lesion_window(box: Sequence[float], margin: float, square: bool) -> Window:
 
     Args:
         box: `(x0, y0, x1, y1)` in pixels, fractions allowed.
-        margin: what is added on every side, as a part of the box's longer side.
-        square: whether both sides come from the longer side.
+        margin: Margin on every side, as a part of the box's longer side.
+        square: Both sides come from the longer side.
     """
     low, high = np.reshape(np.asarray(box, dtype=np.float64), (2, 2))
     sides = high - low
@@ -57,9 +57,6 @@ def context_margin(margin: float, displacement: float, scale: float) -> float:
     at most `displacement * L + (1 + scale) * L * (1 / 2 + margin)` from the box's centre, and the context reaches
     `L * (1 / 2 + context_margin)`. Whole pixels add nothing, since `RandCropLesiond` moves every edge by whole pixels:
     if the context is larger by twice the displacement, it still is after both are rounded up.
-
-    Args:
-        margin, displacement, scale: those of `RandCropLesiond`.
     """
     return margin + displacement + scale / 2 + margin * scale
 
@@ -75,6 +72,13 @@ def mask_box(mask: NdarrayOrTensor) -> Window | None:
     return x0, int(rows[0]), x1, int(rows[-1]) + 1
 
 
+def filled_box(box: Sequence[float], window: Window) -> np.ndarray:
+    """The whole `box` as a bool mask `(X, Y)` of a window of the frame: the pixels whose centres are in it."""
+    x0, y0, x1, y1 = box
+    x, y = (np.arange(window[axis], window[axis + 2]) + 0.5 for axis in (0, 1))
+    return ((x >= x0) & (x < x1))[:, None] & ((y >= y0) & (y < y1))
+
+
 class CropLesion(InvertibleTransform):
     """Cut the window around a lesion's box out of an image, `(C, X, Y)`; what lies outside the frame is 0.
 
@@ -83,8 +87,8 @@ class CropLesion(InvertibleTransform):
     cut-out put back in its place, and 0 elsewhere.
 
     Args:
-        margin: what is added on every side, as a part of the box's longer side.
-        square: whether both sides of the window come from the longer side.
+        margin: Margin on every side, as a part of the box's longer side.
+        square: Both sides of the window come from the longer side.
 
     Raises:
         InputError: When `margin` is negative or not finite.
@@ -102,7 +106,7 @@ class CropLesion(InvertibleTransform):
     def __call__(self, img: NdarrayOrTensor, box: Sequence[float]) -> torch.Tensor:
         """
         Args:
-            img: the frame, `(C, X, Y)`.
+            img: Frame, `(C, X, Y)`.
             box: `(x0, y0, x1, y1)` in pixels, fractions allowed; may leave the frame, but not altogether.
 
         Raises:
@@ -126,13 +130,12 @@ class CropLesiond(MapTransform, InvertibleTransform):
     numbers in pixels of the image before the cut.
 
     Args:
-        keys: the images to cut, all of one frame.
-        margin: what is added on every side, as a part of the box's longer side.
-        square: whether both sides of the window come from the longer side.
-        mask_key: the mask, `(C, X, Y)`, whose nonzero pixels the box bounds.
-        box_key: the box itself, 4 numbers; set either this or `mask_key`.
-        box_channel: whether the first of the keys gets one more channel, 1 inside the box and 0 outside.
-        allow_missing_keys: don't raise an exception if a key is missing.
+        keys: Images to cut, all of one frame.
+        margin, square: See `CropLesion`.
+        mask_key: Mask, `(C, X, Y)`, whose nonzero pixels the box bounds.
+        box_key: Box itself, 4 numbers; set either this or `mask_key`.
+        box_channel: Give the first of the keys one more channel, 1 at the pixels whose centres are in the box, else 0.
+        allow_missing_keys: Do not raise an exception if a key is missing.
 
     Raises:
         ValueError: When both or neither of `mask_key` and `box_key` are set.
@@ -167,7 +170,10 @@ class CropLesiond(MapTransform, InvertibleTransform):
         for key in self.key_iterator(d):
             d[key] = self.cropper(d[key], box)
             if self.box_channel and key == self.keys[0]:
-                d[key] = torch.cat([d[key], self._box_channel(d[key], box)])
+                window = lesion_window(box, self.cropper.margin, self.cropper.square)
+                d[key] = torch.cat(
+                    [d[key], torch.from_numpy(filled_box(box, window))[None].to(d[key].device, d[key].dtype)]
+                )
         d[self.box_key or "box"] = box
         return d
 
@@ -176,16 +182,6 @@ class CropLesiond(MapTransform, InvertibleTransform):
         for key in self.key_iterator(d):
             d[key] = self.cropper.inverse(d[key])
         return d
-
-    def _box_channel(self, cut: torch.Tensor, box: Box) -> torch.Tensor:
-        """1 at the pixels of the cut whose centres lie in the box, 0 elsewhere; `(1, X, Y)`."""
-        window = lesion_window(box, self.cropper.margin, self.cropper.square)
-        inside = [
-            (low <= centre) & (centre < high)
-            for low, high, start, size in zip(box[:2], box[2:], window[:2], cut.shape[1:], strict=True)
-            for centre in [torch.arange(start, start + size, device=cut.device) + 0.5]
-        ]
-        return (inside[0][:, None] & inside[1]).to(cut.dtype)[None]
 
     def find_box(self, data: Mapping[Hashable, Any]) -> Box:
         """The box to cut around, in pixels of the images of `data`."""
@@ -229,7 +225,7 @@ class CropLesiond(MapTransform, InvertibleTransform):
                 )
 
 
-class RandCropLesiond(Randomizable, CropLesiond):
+class CropDisplacedLesiond(CropLesiond):
     """Cut a lesion out as if a hurried reader had drawn its box: displaced, and larger or smaller.
 
     Every box side of length `n` is displaced by up to `displacement * n` and scaled by a factor within `1 - scale` and
@@ -237,15 +233,17 @@ class RandCropLesiond(Randomizable, CropLesiond):
     `context_margin` exact. The window may leave the frame; what lies outside is 0. The displaced box is put into the
     item under "box", in pixels of the images before this cut.
 
+    The random numbers come from the lesion's name alone, under "lesion_id": a lesion is displaced alike every time, so
+    that every network is tested on the same boxes.
+
     Args:
-        keys: the images to cut, all of one frame; they get the same window.
-        mask_key: the mask, `(C, X, Y)`, whose nonzero pixels the true box bounds.
-        margin: what is added on every side, as a part of the displaced box's longer side.
-        square: whether both sides of the window come from the longer side.
-        displacement: the largest displacement, as a part of the box's side.
-        scale: the largest change of a side, as a part of it.
-        box_channel: see `CropLesiond`.
-        allow_missing_keys: don't raise an exception if a key is missing.
+        keys: Images to cut, all of one frame; they get the same window.
+        mask_key: Mask, `(C, X, Y)`, whose nonzero pixels the true box bounds.
+        margin: Margin on every side, as a part of the displaced box's longer side.
+        square: Both sides of the window come from the longer side.
+        displacement: Largest displacement, as a part of the box's side.
+        scale: Largest change of a side, as a part of it.
+        box_channel, allow_missing_keys: See `CropLesiond`.
 
     Raises:
         InputError: When `scale` is not within 0 and 1, or `displacement` is negative or could move the box out of the
@@ -264,86 +262,38 @@ class RandCropLesiond(Randomizable, CropLesiond):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, margin, square, mask_key, box_channel=box_channel, allow_missing_keys=allow_missing_keys)
-        _check_reach(displacement, scale)
+        if not 0 <= scale < 1:
+            raise InputError(f"scale is {scale}, expected at least 0 and below 1; 0.1 changes a side by up to a tenth")
+        # At the frame's edge, more than this would take a box of the smallest scale out of the frame.
+        limit = 1 - scale / 2
+        if not 0 <= displacement < limit:
+            raise InputError(
+                f"displacement is {displacement}, expected at least 0 and below {limit:g}, so that a box of scale "
+                f"{scale} keeps to the frame; 0.1 moves a box by up to a tenth of its side"
+            )
         self.displacement = displacement
         self.scale = scale
-
-    def randomize(self, box: Box) -> None:
-        """Draw `self.box`, the displaced `box`."""
-        self.box = displace_box(box, self.displacement, self.scale, self.R)
 
     def find_box(self, data: Mapping[Hashable, Any]) -> Box:
         """The displaced box, in pixels of the images of `data`."""
-        self.randomize(super().find_box(data))
-        return self.box
+        box, random = super().find_box(data), self._random(data)
+        sides = np.subtract(box[2:], box[:2])
+        most_shift = (self.displacement * sides).astype(int)
+        most_growth = (self.scale * sides / 2).astype(int)
+        shift = random.randint(-most_shift, most_shift + 1)
+        growth = random.randint(-most_growth, most_growth + 1)
+        x0, y0, x1, y1 = np.add(box, np.concatenate([shift - growth, shift + growth])).tolist()
+        return x0, y0, x1, y1
+
+    def _random(self, data: Mapping[Hashable, Any]) -> np.random.RandomState:
+        return np.random.RandomState(zlib.crc32(data["lesion_id"].encode()))
 
 
-class CropDisplacedLesiond(CropLesiond):
-    """`RandCropLesiond` with the same displacement of a lesion every time: what a test with careless boxes needs.
+class RandCropLesiond(Randomizable, CropDisplacedLesiond):
+    """`CropDisplacedLesiond` with another displacement each time."""
 
-    The random numbers come from the lesion's name alone, so that every network is tested on the same boxes.
-
-    Args:
-        keys, mask_key, margin, square, displacement, scale, allow_missing_keys: see `RandCropLesiond`.
-        name_key: the lesion's name.
-        box_channel: see `CropLesiond`.
-
-    Raises:
-        InputError: see `RandCropLesiond`.
-    """
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        mask_key: str,
-        name_key: str = "lesion_id",
-        margin: float = 0.2,
-        square: bool = True,
-        displacement: float = 0.1,
-        scale: float = 0.1,
-        box_channel: bool = False,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, margin, square, mask_key, box_channel=box_channel, allow_missing_keys=allow_missing_keys)
-        _check_reach(displacement, scale)
-        self.displacement = displacement
-        self.scale = scale
-        self.name_key = name_key
-
-    def find_box(self, data: Mapping[Hashable, Any]) -> Box:
-        """The lesion's displaced box, in pixels of the images of `data`."""
-        random = np.random.RandomState(zlib.crc32(data[self.name_key].encode()))
-        return displace_box(super().find_box(data), self.displacement, self.scale, random)
-
-
-def displace_box(box: Box, displacement: float, scale: float, random: np.random.RandomState) -> Box:
-    """`box` as a hurried reader would draw it: each side moved and scaled by whole pixels; see `RandCropLesiond`.
-
-    Args:
-        box: `(x0, y0, x1, y1)` in pixels.
-        displacement: the largest displacement, as a part of the box's side.
-        scale: the largest change of a side, as a part of it.
-        random: where the two displacements and then the two changes are drawn from.
-    """
-    sides = np.subtract(box[2:], box[:2])
-    most_shift = (displacement * sides).astype(int)
-    most_growth = (scale * sides / 2).astype(int)
-    shift = random.randint(-most_shift, most_shift + 1)
-    growth = random.randint(-most_growth, most_growth + 1)
-    x0, y0, x1, y1 = np.add(box, np.concatenate([shift - growth, shift + growth])).tolist()
-    return x0, y0, x1, y1
-
-
-def _check_reach(displacement: float, scale: float) -> None:
-    if not 0 <= scale < 1:
-        raise InputError(f"scale is {scale}, expected at least 0 and below 1; 0.1 changes a side by up to a tenth")
-    # At the frame's edge, more than this would take a box of the smallest scale out of the frame.
-    limit = 1 - scale / 2
-    if not 0 <= displacement < limit:
-        raise InputError(
-            f"displacement is {displacement}, expected at least 0 and below {limit:g}, so that a box of scale "
-            f"{scale} keeps to the frame; 0.1 moves a box by up to a tenth of its side"
-        )
+    def _random(self, data: Mapping[Hashable, Any]) -> np.random.RandomState:
+        return self.R
 
 
 def _file(data: Mapping[Hashable, Any], key: Hashable) -> str:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import numpy as np
-from monai.config import KeysCollection, NdarrayOrTensor
-from monai.data.meta_obj import get_track_meta
-from monai.transforms import MapTransform, Transform
-from monai.utils import TransformBackends, convert_data_type, convert_to_dst_type, convert_to_tensor, ensure_tuple
+from monai.config import KeysCollection
+from monai.utils import ensure_tuple
 
 from custom.errors import InputError
 from custom.transforms.compiled import compiled
+from custom.transforms.filters import Filter, Filterd
 
 # So many sums stay in the fastest cache of a core.
 _BLOCK = 1024
 
 
-class WienerFilter(Transform):
+class WienerFilter(Filter):
     """Adaptive Wiener filter: smooths where the image is flat and keeps what stands out of the noise.
 
     Each pixel `x` becomes `m + max(v - n, 0) / v * (x - m)`, with the mean `m` and the variance `v` of the window
@@ -30,14 +28,12 @@ class WienerFilter(Transform):
     Source: J. S. Lim, "Two-Dimensional Signal and Image Processing", Prentice Hall, 1990, p. 548.
 
     Args:
-        window: size of the window in pixels, odd; one number, or one for each spatial axis `(X, Y)`.
-        noise: power (variance) of the noise, in squared units of the image. Default: the mean of `v` over the channel.
+        window: Size of the window in pixels, odd; one number, or one for each spatial axis `(X, Y)`.
+        noise: Power (variance) of the noise, in squared units of the image. Default: the mean of `v` over the channel.
 
     Raises:
-        InputError: when a setting is none of the above, or when the window is larger than the image.
+        InputError: When a setting is none of the above, or when the window is larger than the image.
     """
-
-    backend: ClassVar = [TransformBackends.NUMPY]
 
     def __init__(self, window: Sequence[int] | int = 3, noise: float | None = None) -> None:
         sizes = ensure_tuple(window)
@@ -50,17 +46,7 @@ class WienerFilter(Transform):
         if noise is not None and not 0 <= noise < math.inf:
             raise InputError(f"wiener noise: found {noise}, expected a variance of at least 0, or none to estimate it")
 
-    def __call__(self, img: NdarrayOrTensor) -> NdarrayOrTensor:
-        """Filter one image.
-
-        Args:
-            img: channel first, `(C, X, Y)`.
-
-        Returns:
-            The filtered image, of the same shape, float32.
-        """
-        img = convert_to_tensor(img, track_meta=get_track_meta())
-        pixels, *_ = convert_data_type(img, np.ndarray, dtype=np.float32)
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
         result, size = np.empty_like(pixels), pixels.shape[1:]
         if any(window > side for window, side in zip(self.window, size, strict=True)):
             raise InputError(f"wiener window: found {self.window}, expected one that fits the image of {size} pixels")
@@ -68,8 +54,7 @@ class WienerFilter(Transform):
         for channel, out in zip(pixels, result, strict=True):
             noise = max(_filter(channel, x, y, -1, out) / channel.size, 0) if self.noise is None else self.noise
             _filter(channel, x, y, noise, out)
-        out, *_ = convert_to_dst_type(result, dst=img, dtype=result.dtype)
-        return out
+        return result
 
 
 @compiled("float64(float32[:, ::1], int64[::1], int64[::1], float32, float32[:, ::1])")
@@ -80,10 +65,10 @@ def _filter(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, noise: float, out:
     enough for their squares, and 0 where it is flat.
 
     Args:
-        pixels: of the channel, `(X, Y)`.
-        x, y: the places along both axes that the windows reach, from before the first pixel to behind the last.
-        noise: power of the noise; below 0 to sum up the variances alone.
-        out: takes the result, `(X, Y)`.
+        pixels: Pixels of the channel, `(X, Y)`.
+        x, y: Places along both axes that the windows reach, from before the first pixel to behind the last.
+        noise: Power of the noise; below 0 to sum up the variances alone.
+        out: Takes the result, `(X, Y)`.
 
     Returns:
         The sum of the variances of all windows, if `noise` is below 0.
@@ -130,17 +115,8 @@ def _filter(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, noise: float, out:
     return variances.sum()
 
 
-class WienerFilterd(MapTransform):
-    """Dictionary-based wrapper of :py:class:`WienerFilter`.
-
-    Args:
-        keys: keys of the corresponding items to be transformed.
-            See also: :py:class:`monai.transforms.compose.MapTransform`
-        window, noise: see :py:class:`WienerFilter`.
-        allow_missing_keys: don't raise exception if key is missing.
-    """
-
-    backend = WienerFilter.backend
+class WienerFilterd(Filterd):
+    """Dictionary-based wrapper of :py:class:`WienerFilter`."""
 
     def __init__(
         self,
@@ -149,11 +125,4 @@ class WienerFilterd(MapTransform):
         noise: float | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.converter = WienerFilter(window, noise)
-
-    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.converter(d[key])
-        return d
+        super().__init__(keys, WienerFilter(window, noise), allow_missing_keys)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from custom.findings.overlay import draw_outlines, scaled
-from custom.metrics.vocabulary import BOX
+from custom.metrics.vocabulary import BOX, Row
 from custom.readers import read_mask, read_pixels
 from custom.transforms import CropLesion
 
 # Surroundings shown on every side of the lesion, as a share of its box's longer side.
 CONTEXT = 0.6
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,22 +32,18 @@ class Case:
     predictions: list[np.ndarray | None]
 
 
-def read_case(entry: Row, row: Row, predictions: Sequence[Path]) -> Case:
+def read_case(entry: Row, row: Row, predictions: Sequence[Path], frame: np.ndarray | None = None) -> Case:
     """Read the pixels around a lesion.
 
     Args:
         entry: Entry of the datalist, with absolute paths.
         row: Row of `lesions.csv`, for the box.
         predictions: Files of masks of the full frame.
+        frame: Mammogram `(X, Y)`, if it has been read already.
 
     Raises:
         InputError: The image or a mask cannot be read.
     """
-    return cut_case(read_pixels(entry["image"]), entry, row, predictions)
-
-
-def cut_case(frame: np.ndarray, entry: Row, row: Row, predictions: Sequence[Path]) -> Case:
-    """Do as `read_case` with a mammogram `(X, Y)` that has been read already."""
     cut = CropLesion(margin=CONTEXT)
     box = [row[edge] for edge in BOX]
 
@@ -58,22 +51,14 @@ def cut_case(frame: np.ndarray, entry: Row, row: Row, predictions: Sequence[Path
         return cut(pixels[None], box)[0].numpy()
 
     return Case(
-        piece(frame),
+        piece(read_pixels(entry["image"]) if frame is None else frame),
         piece(read_mask(entry["label"])),
         [piece(read_mask(file)) if file.is_file() else None for file in predictions],
     )
 
 
 def draw_case(case: Case, side: int) -> np.ndarray:
-    """Draw the crop with its true and its first predicted outline, as far as there is one.
-
-    Args:
-        case: Case with one prediction.
-        side: Side of the picture in pixels.
-
-    Returns:
-        RGB `(side, side, 3)`, 8 bit.
-    """
+    """Draw the crop with its true and, if there is one, its first predicted outline; RGB `(side, side, 3)`, 8 bit."""
 
     def fit(pixels: np.ndarray) -> np.ndarray:
         return scaled(pixels, (side, side))

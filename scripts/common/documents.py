@@ -9,13 +9,7 @@ from custom.files import write_if_changed
 
 
 def put(file: Path, kind: str, name: str, text: str) -> None:
-    """Replace what is in a place of a document.
-
-    Args:
-        file: Document.
-        kind: Kind of place, such as `study`.
-        name: Name of the place.
-        text: Markdown, without the two lines.
+    """Replace what is in a place of a document by Markdown, which `text` holds without the two lines.
 
     Raises:
         InputError: The document or the two lines are not there.

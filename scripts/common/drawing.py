@@ -28,13 +28,7 @@ SETTINGS: dict[Any, Any] = {"svg.hashsalt": "drawing", "svg.fonttype": "path", "
 
 
 def drawn_as(figure: Figure, form: Literal["png", "pdf", "svg"], dpi: float = 100) -> bytes:
-    """Return the content of a file of `figure`.
-
-    Args:
-        figure: Any figure.
-        form: Format of the file.
-        dpi: Pixels per inch of a PNG, and of what a PDF or an SVG holds as pixels.
-    """
+    """Return the content of a file of `figure`; `dpi` is also that of what a PDF or an SVG holds as pixels."""
     file = io.BytesIO()
     with matplotlib.rc_context(SETTINGS):
         figure.savefig(file, format=form, dpi=dpi, metadata=NO_METADATA[form])

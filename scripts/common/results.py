@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NotRequired
 
 import numpy as np
-from pydantic import ConfigDict
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator, ScalarEvent
 from typing_extensions import TypedDict
 
@@ -23,8 +22,6 @@ TEST = "test"
 
 
 class _Record(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     arms: dict[str, dict[str, Any]]
     tests: dict[str, dict[str, Any]]
     switches: NotRequired[dict[str, Any]]
@@ -37,8 +34,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: The file is damaged.
     """
-    record: dict[str, Any] = read_json(folder / RECORD, "choose another --output_dir", _Record)
-    return record
+    return read_json(folder / RECORD, "choose another --output_dir", _Record)
 
 
 def read_curves(run_dir: Path) -> dict[str, dict[int, ScalarEvent]]:
@@ -51,14 +47,9 @@ def read_curves(run_dir: Path) -> dict[str, dict[int, ScalarEvent]]:
 
 
 def mean_over_seeds(arm: str, lesions: Sequence[Sequence[Row]]) -> list[Row]:
-    """Average what studies show of each lesion over the seeds of an arm.
+    """Return `lesion_id`, `patient_id`, metrics and baselines of each lesion, averaged over the seeds of an arm.
 
-    Args:
-        arm: Name of the arm.
-        lesions: Rows of `lesions.csv` of each seed.
-
-    Returns:
-        `lesion_id`, `patient_id`, metrics and baselines of each lesion.
+    `lesions` are the rows of `lesions.csv` of each seed.
 
     Raises:
         InputError: The seeds have different lesions.

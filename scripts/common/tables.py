@@ -26,12 +26,7 @@ def read_content(table: Path) -> bytes:
 
 
 def read_table(content: bytes, table: Path, required: Sequence[str]) -> list[Row]:
-    """Return the rows of a table, every cell and heading stripped.
-
-    Args:
-        content: Content of the CSV file, UTF-8 with or without byte order mark.
-        table: Name of the file, for messages.
-        required: Columns that must be there.
+    """Return the rows of a CSV in UTF-8, with or without byte order mark, every cell and heading stripped.
 
     Raises:
         InputError: The table lacks a required column or is no UTF-8 text.

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from custom.metrics.summary import clustered_ratio_interval
+from custom.metrics.summary import clustered_interval
 from scripts.common.cases import Row
 from scripts.common.drawing import BLUE, COLOURS, GREY, MARKERS
 from scripts.common.formatting import count_lesions, share
@@ -101,7 +101,7 @@ def pool(rows: Sequence[Row], samples: int = 0, confidence: float = 0.95, seed: 
         lesion = pixels * [row["lesion_share"] for row in inside]
         probability = float(pixels @ [row["mean_probability"] for row in inside] / pixels.sum())
         patients = [row["patient_id"] for row in inside]
-        interval = clustered_ratio_interval(lesion, pixels, patients, samples, confidence, seed) if samples else None
+        interval = clustered_interval(lesion, patients, samples, confidence, seed, pixels) if samples else None
         bins.append(Bin(low, high, float(pixels.sum()), probability, float(lesion.sum() / pixels.sum()), interval))
     return bins
 

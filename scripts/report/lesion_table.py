@@ -13,7 +13,7 @@ from PIL import Image
 from custom.data import FILE_KEYS
 from custom.metrics.vocabulary import ATTRIBUTES, METRICS, measured_metrics
 from custom.readers import read_pixels
-from scripts.common.cases import Row, by_dice, cut_case, draw_case
+from scripts.common.cases import Row, by_dice, draw_case, read_case
 from scripts.common.formatting import count, slug
 from scripts.common.parallel import parallel_map
 from scripts.report.blocks import Block, PicturedRow, SortableTable, Text
@@ -136,6 +136,6 @@ def _draw(lesions: Sequence[_Drawable]) -> dict[str, bytes]:
     how = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     drawn = {}
     for entry, row, prediction in lesions:
-        picture = draw_case(cut_case(pixels, entry, row, [prediction]), SIDE)
+        picture = draw_case(read_case(entry, row, [prediction], pixels), SIDE)
         drawn[row["lesion_id"]] = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), how)[1].tobytes()
     return drawn

@@ -6,5 +6,3 @@ from custom.findings.dicom.gsps import read_boxes
 from custom.findings.dicom.instance import Algorithm
 from custom.findings.dicom.report import write_report
 from custom.findings.dicom.segmentation import write_segmentation
-
-__all__ = ["Algorithm", "read_boxes", "write_report", "write_segmentation"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -52,9 +51,9 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
             "marks as GSPS"
         )
     boxes: dict[str, list[Box]] = defaultdict(list)
-    for graphic in graphics:
-        box = _box(file, graphic)
-        for image in graphic.images:
+    for images, graphic, units, data in graphics:
+        box = _box(file, graphic, units, data)
+        for image in images:
             boxes[image].append(box)
     if not boxes:
         raise InputError(
@@ -64,18 +63,11 @@ def read_boxes(file: Path) -> dict[str, list[Box]]:
     return dict(boxes)
 
 
-class _Graphic(NamedTuple):
-    images: list[str]
-    kind: str
-    units: str
-    data: list[float]
-
-
-def _parse(state: Dataset) -> tuple[str, list[_Graphic]]:
-    """The SOP class of a file, and its graphics."""
+def _parse(state: Dataset) -> tuple[str, list[tuple[list[str], str, str, list[float]]]]:
+    """The SOP class of a file, and of its graphics the images, kind, units and data."""
     shown = [image for series in state.get("ReferencedSeriesSequence") or [] for image in _images(series)]
     return str(state.get("SOPClassUID")), [
-        _Graphic(
+        (
             _images(annotation) or shown,
             str(graphic.GraphicType),
             str(graphic.GraphicAnnotationUnits),
@@ -90,14 +82,13 @@ def _images(item: Dataset) -> list[str]:
     return [str(image.ReferencedSOPInstanceUID) for image in item.get("ReferencedImageSequence") or []]
 
 
-def _box(file: Path, graphic: _Graphic) -> Box:
-    if graphic.units != "PIXEL":
-        found = graphic.units if graphic.units in ("DISPLAY", "MATRIX") else "unknown units"
+def _box(file: Path, kind: str, units: str, data: list[float]) -> Box:
+    if units != "PIXEL":
+        found = units if units in ("DISPLAY", "MATRIX") else "unknown units"
         raise InputError(
             f"{file}: found a graphic in units of {found}, expected PIXEL: any other place depends on the screen that "
             "it was drawn on; tie the mark to the image or give its box with --boxes"
         )
-    kind = graphic.kind
     if kind not in _KINDS:
         found = kind if kind == "POINT" else "an unknown graphic"
         raise InputError(
@@ -105,7 +96,7 @@ def _box(file: Path, graphic: _Graphic) -> Box:
             "draw its bounds or give its box with --boxes"
         )
     try:
-        low, high = _bounds(kind, np.array(graphic.data).reshape(-1, 2))
+        low, high = _bounds(kind, np.array(data).reshape(-1, 2))
     except (IndexError, ValueError) as error:
         raise InputError(
             f"{file}: found {kind} with data that do not fit it, expected pairs of x and y as in PS3.3 C.10.5.1.2; "

@@ -77,13 +77,7 @@ def tracking_uid(source: Dataset, finding: Finding) -> str:
 
 
 def identification(kind: str, mark: str, algorithm: Algorithm) -> dict[str, Any]:
-    """The arguments with which highdicom identifies an instance, its series and the device that made it.
-
-    Args:
-        kind: `SEG` or `SR`.
-        mark: Result of `fingerprint`.
-        algorithm: The software and weights.
-    """
+    """The arguments with which highdicom identifies a SEG or an SR and its device; `mark` comes from `fingerprint`."""
     return {
         "series_instance_uid": derived_uid(f"{kind} series", mark),
         "series_number": _SERIES_NUMBERS[kind],

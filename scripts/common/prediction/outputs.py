@@ -23,7 +23,6 @@ import monai
 import nibabel
 import numpy as np
 import torch
-from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from custom.errors import InputError
@@ -83,15 +82,11 @@ class Order:
 
 
 class _Flags(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     flags: Sequence[str]
 
 
 class Written(TypedDict):
     """The JSON of a lesion, as far as it is read again; `files` are names in its mammogram's folder."""
-
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
 
     quality: _Flags
     made_from: Mapping[str, Any]

@@ -114,12 +114,7 @@ class Predictor:
         return self.preprocessing({**mammogram.item, "box": box}, start=self._cropping)
 
     def outline(self, mammogram: Mammogram, items: Mapping[str, Item]) -> list[Finding]:
-        """Outline the masses of a mammogram.
-
-        Args:
-            mammogram: Result of `read`.
-            items: Results of `crop`, by the lesion's name.
-        """
+        """Outline the masses of a mammogram, whose crops are `items`, by the lesion's name."""
         findings, named = [], list(items.items())
         for start in range(0, len(named), self.batch_size):
             batch = named[start : start + self.batch_size]

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ignite.engine import Engine
+from ignite.handlers import EMAHandler
 from torch import nn
 
 from custom.errors import InputError
@@ -20,7 +21,7 @@ METRICS = (0.5, 0.75, 0.25, 0.875)
 class Run:
     """A training whose weight is the number of its steps, and whose validation gives `METRICS`."""
 
-    def __init__(self, folder: Path, resume: bool = False, averaged: nn.Module | None = None) -> None:
+    def __init__(self, folder: Path, resume: bool = False, averaged: bool = False) -> None:
         self.network = nn.Linear(1, 1)
         nn.init.zeros_(self.network.weight)
         self.optimizer = torch.optim.SGD(self.network.parameters(), 0.5)
@@ -28,7 +29,8 @@ class Run:
         self.trainer = Engine(self.step)
         self.trainer.state.device = torch.device("cpu")
         evaluator = SimpleNamespace(state=self.best)
-        handler = RunCheckpoints(str(folder), self.network, self.optimizer, evaluator, averaged, resume)
+        self.averaging = EMAHandler(self.network, momentum=0.5) if averaged else None
+        handler = RunCheckpoints(str(folder), self.network, self.optimizer, evaluator, self.averaging, resume)
         handler.attach(self.trainer)
 
     def step(self, engine: Engine, batch: int) -> None:
@@ -69,13 +71,11 @@ def test_a_resumed_training_ends_as_if_it_had_not_stopped(tmp_path: Path, done: 
 
 
 def test_the_average_is_kept_in_the_place_of_the_network(tmp_path: Path) -> None:
-    averaged = nn.Linear(1, 1)
-    nn.init.constant_(averaged.weight, 7)
-    Run(tmp_path, averaged=averaged).train(1)
-    assert weight(tmp_path / "model.pt") == 7
-    nn.init.zeros_(averaged.weight)
-    Run(tmp_path, True, averaged).train(1)
-    assert averaged.weight.item() == 7
+    Run(tmp_path, averaged=True).train(1)
+    assert weight(tmp_path / "model.pt") == 1.25  # (0 + 1) / 2 after the first step, and (0.5 + 2) / 2 after the second
+    resumed = Run(tmp_path, resume=True, averaged=True)
+    resumed.train(1)
+    assert resumed.averaging.ema_model.weight.item() == 1.25
 
 
 def test_a_state_of_another_optimizer(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def test_a_loss_or_weight_that_is_not_finite_ends_the_training(loss: float, weig
         return {"loss": torch.tensor(1.0)}
 
     trainer = Engine(step)
-    StopDivergence("runs/a", network, 0.5).attach(trainer)
+    trainer.network, trainer.optimizer = network, torch.optim.SGD(network.parameters(), 0.5)
+    StopDivergence("runs/a").attach(trainer)
     with pytest.raises(InputError) as caught:
         trainer.run(range(2), max_epochs=5)
     assert str(caught.value).startswith(f"runs/a: {found} is no finite number in epoch 2, the training diverges")

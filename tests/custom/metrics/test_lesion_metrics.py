@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from custom.metrics.lesion import dice, filled_box, hausdorff95, inscribed_ellipse, lesion_scores
+from custom.metrics.lesion import dice, hausdorff95, inscribed_ellipse, lesion_scores
+from custom.transforms.crop import filled_box
 
 SHAPE = (40, 60)
 
@@ -67,7 +68,7 @@ def test_baselines_of_a_disc():
     # Area of an ellipse over its box is pi / 4: Dice of the box is 2 (pi/4) / (1 + pi/4).
     disc = inscribed_ellipse((0, 0, 400, 400), (400, 400))
     assert disc.mean() == pytest.approx(np.pi / 4, abs=1e-3)
-    assert dice(filled_box((0, 0, 400, 400), (400, 400)), disc) == pytest.approx(
+    assert dice(filled_box((0, 0, 400, 400), (0, 0, 400, 400)), disc) == pytest.approx(
         2 * np.pi / 4 / (1 + np.pi / 4), abs=1e-3
     )
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from custom.metrics.summary import clustered_interval, clustered_ratio_interval, summarise
+from custom.metrics.summary import clustered_interval, summarise
 
 
 def row(patient: str, tp: int, fp: int, fn: int, tn: int, **metadata: str) -> dict:
@@ -82,9 +82,9 @@ def test_an_interval_of_a_ratio_draws_whole_patients():
             number for choice in rng.integers(0, 10, 10) for number, name in enumerate(patients) if name == f"P{choice}"
         ]
         ratios.append(parts[drawn].sum() / wholes[drawn].sum())
-    found = clustered_ratio_interval(parts, wholes, patients, samples=4000, confidence=0.9, seed=0)
+    found = clustered_interval(parts, patients, 4000, 0.9, 0, wholes)
     assert found == pytest.approx(np.quantile(ratios, (0.05, 0.95)), abs=0.01)
-    alone = clustered_ratio_interval(parts, wholes, [f"{n}" for n in range(30)], samples=4000, confidence=0.9, seed=0)
+    alone = clustered_interval(parts, [f"{n}" for n in range(30)], 4000, 0.9, 0, wholes)
     assert alone is not None
     assert abs((alone[1] - alone[0]) - (found[1] - found[0])) > 0.01  # type: ignore[index]
-    assert clustered_ratio_interval(parts, wholes, ["P0"] * 30, 100, 0.9, 0) is None
+    assert clustered_interval(parts, ["P0"] * 30, 100, 0.9, 0, wholes) is None
