@@ -58,7 +58,7 @@ def mean_over_seeds(arm: str, lesions: Sequence[Sequence[Row]]) -> list[Row]:
         lesions: Rows of `lesions.csv` of each seed.
 
     Returns:
-        `lesion_id`, `patient_id`, metrics and baselines of each lesion.
+        The first seed's row of each lesion, with metrics and baselines averaged.
 
     Raises:
         InputError: The seeds have different lesions.
@@ -72,10 +72,6 @@ def mean_over_seeds(arm: str, lesions: Sequence[Sequence[Row]]) -> list[Row]:
             )
     shown = [name for name, metric in METRICS.items() if metric.studied or metric.baseline]
     return [
-        {
-            "lesion_id": lesion,
-            "patient_id": row["patient_id"],
-            **{name: float(np.mean([value_of(rows[lesion], name) for rows in by_seed])) for name in shown},
-        }
+        row | {name: float(np.mean([value_of(rows[lesion], name) for rows in by_seed])) for name in shown}
         for lesion, row in by_seed[0].items()
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,15 +81,6 @@ class Document:
 
 
 @dataclass(frozen=True)
-class PicturedRow:
-    """A row of a `SortableTable`; `alt` describes its thumbnail, a JPEG."""
-
-    cells: Sequence[str | float]
-    thumbnail: bytes | None
-    alt: str
-
-
-@dataclass(frozen=True)
 class SortableTable:
     """A table of lesions that the page sorts and filters.
 
@@ -97,13 +88,15 @@ class SortableTable:
         name: Name unlike that of any other table of the page.
         columns: Headings of the cells.
         filters: Those among the columns in which the reader chooses a value, such as `pathology`.
-        rows: One row a lesion.
+        rows: Cells of each lesion, the first its name.
+        pictures: JPEGs by the name of the lesion, for as many as there are.
     """
 
     name: str
     columns: Sequence[str]
     filters: Sequence[str]
-    rows: Sequence[PicturedRow]
+    rows: Sequence[Sequence[str | float]]
+    pictures: Mapping[str | float, bytes]
 
 
 Block = Text | Command | Table | Figures | Document | SortableTable

@@ -16,10 +16,10 @@ from custom.readers import read_pixels
 from scripts.common.cases import Row, by_dice, cut_case, draw_case
 from scripts.common.formatting import count, slug
 from scripts.common.parallel import parallel_map
-from scripts.report.blocks import Block, PicturedRow, SortableTable, Text
+from scripts.report.blocks import Block, SortableTable, Text
 from scripts.report.figures import COLOURS
 from scripts.report.lesions import DIAMETER, diameter, is_known
-from scripts.report.sources import Evaluation, Run, StudyResults, average_seeds
+from scripts.report.sources import Evaluation, Run, StudyResults
 
 SIDE, QUALITY = 96, 70
 # Most on a page; with 2.5 kB each, and a third more as text, they take 8 MB of it.
@@ -42,12 +42,7 @@ def lesion_tables(run: Run) -> list[Block]:
     for evaluation in run.evaluations:
         pictures = thumbnails(evaluation, left)
         left -= len(pictures)
-        measures = {
-            METRICS[name].heading: {
-                row["lesion_id"]: round(row[name], METRICS[name].decimals) for row in evaluation.lesions
-            }
-            for name in measured_metrics()
-        }
+        measures = {METRICS[name].heading: _rounded(evaluation.lesions, name) for name in measured_metrics()}
         blocks.append(Text(_about(run.title(evaluation), evaluation, len(pictures))))
         blocks.append(_table(f"lesions_{slug(evaluation.name)}", evaluation, measures, pictures))
     return blocks
@@ -60,19 +55,17 @@ def study_lesion_table(study: StudyResults) -> list[Block]:
         return []
     reference = study.reference
     evaluation = tested[reference][0]
-    measures = {
-        arm: {row["lesion_id"]: round(row["dice"], 3) for row in average_seeds(arm, evaluations)}
-        for arm, evaluations in tested.items()
-    }
-    ellipse = METRICS["dice_ellipse"]
-    measures[ellipse.heading] = {
-        row["lesion_id"]: round(row["dice_ellipse"], ellipse.decimals) for row in evaluation.lesions
-    }
+    measures = {arm: _rounded(study.mean_lesions(arm), "dice") for arm in tested}
+    measures[METRICS["dice_ellipse"].heading] = _rounded(evaluation.lesions, "dice_ellipse")
     pictures = thumbnails(evaluation, THUMBNAILS)
     about = f"{_about(evaluation.tested_on, evaluation, len(pictures))} The picture is that of {reference}."
     if len(tested[reference]) > 1:
         about += " The Dice of an arm is the mean over its seeds."
     return [Text(about), _table("lesions", evaluation, measures, pictures)]
+
+
+def _rounded(lesions: Sequence[Row], name: str) -> dict[str, float]:
+    return {row["lesion_id"]: round(row[name], METRICS[name].decimals) for row in lesions}
 
 
 def _table(
@@ -86,11 +79,10 @@ def _table(
         lesion = row["lesion_id"]
         # An arm of other folds was not tested on all of them.
         values = [by_lesion.get(lesion, math.nan) for by_lesion in measures.values()]
-        cells = [lesion, *(row[key] for key in known), *values, round(diameter(row), 1)]
-        shown.append(PicturedRow(cells, pictures.get(lesion), f"{lesion} with its true and its predicted outline"))
+        shown.append([lesion, *(row[key] for key in known), *values, round(diameter(row), 1)])
     several = [key for key in known if key != "patient_id" and len({row[key] for row in rows}) > 1]
     columns = ["lesion", *(ATTRIBUTES[key] for key in known), *measures, DIAMETER]
-    return SortableTable(name, columns, [ATTRIBUTES[key] for key in several], shown)
+    return SortableTable(name, columns, [ATTRIBUTES[key] for key in several], shown, pictures)
 
 
 def _about(where: str, evaluation: Evaluation, pictured: int) -> str:

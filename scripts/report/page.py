@@ -170,50 +170,34 @@ def _data_uri(kind: str, content: bytes) -> str:
 
 
 def _show_lesions(table: SortableTable) -> dict[str, Any]:
-    columns = [_column(name, [row.cells[place] for row in table.rows]) for place, name in enumerate(table.columns)]
+    columns = [_column(name, [row[place] for row in table.rows]) for place, name in enumerate(table.columns)]
     choices = {
-        column.name: sorted(set(column.texts), key=_natural) for column in columns if column.name in table.filters
+        column["name"]: sorted(set(column["texts"]), key=_natural)
+        for column in columns
+        if column["name"] in table.filters
     }
-    pictures = [_data_uri("jpeg", row.thumbnail) if row.thumbnail else "" for row in table.rows]
+    pictures = {lesion: _data_uri("jpeg", jpeg) for lesion, jpeg in table.pictures.items()}
     return {"table": table, "columns": columns, "choices": choices, "pictures": pictures}
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column of a table of lesions: the text of each cell, and in a column of numbers the full one for the script."""
-
-    name: str
-    texts: list[str]
-    values: list[str] | None = None
-
-    @property
-    def number(self) -> bool:
-        return self.values is not None
-
-
-def _column(name: str, cells: Sequence[str | float]) -> _Column:
+def _column(name: str, cells: Sequence[str | float]) -> dict[str, Any]:
+    """The text of each cell of a column, and in a column of numbers the full ones for the script."""
     # Empty cells do not make a column of numbers one of words.
     filled = [cell for cell in cells if cell != ""]
     if not filled or any(isinstance(cell, str) for cell in filled):
-        return _Column(name, [str(cell) for cell in cells])
+        return {"name": name, "texts": [str(cell) for cell in cells], "number": False}
     numbers = [math.nan if cell == "" else float(cell) for cell in cells]
-    values = ["" if math.isnan(number) else repr(number).replace("inf", "Infinity") for number in numbers]
-    return _Column(name, shown_numbers(numbers), values)
+    exact = ["" if math.isnan(number) else repr(number).replace("inf", "Infinity") for number in numbers]
+    return {"name": name, "texts": shown_numbers(numbers), "number": True, "exact": exact}
 
 
 def shown_numbers(values: Sequence[float]) -> list[str]:
     """Numbers of a column, with as many decimals as any of them needs but at most three; "" for those that are NaN."""
     rounded = [round(value, DECIMALS) for value in values if math.isfinite(value)]
     decimals = next((n for n in range(DECIMALS) if all(round(value, n) == value for value in rounded)), DECIMALS)
-    return [_shown_number(value, decimals) for value in values]
-
-
-def _shown_number(value: float, decimals: int) -> str:
-    if math.isnan(value):
-        return ""
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:z.{decimals}f}"
+    # Only these need another look than the format gives them.
+    special = {"nan": "", "inf": "∞", "-inf": "-∞"}
+    return [special.get(text, text) for text in (f"{value:z.{decimals}f}" for value in values)]
 
 
 def _natural(text: str) -> tuple[bool, str]:

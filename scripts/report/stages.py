@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -37,18 +37,10 @@ AUGMENTED = 3
 GREY_LEVELS = (0.0, 255.0)
 RANDOM = {RandRotate90d: "rotated by 90 degrees", RandFlipd: "mirrored", RandCropLesiond: "cut around a shifted box"}
 
-Item = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Step:
-    """A mammogram after a transform.
-
-    Attributes:
-        transform: Transform that was done last.
-        image: Image `(X, Y)`.
-        change: Image less what it was before; None where it was not there or of another size.
-    """
+    """A mammogram `(X, Y)` after a transform, and its change by it; None where it was not there or of another size."""
 
     transform: Transform
     image: np.ndarray
@@ -65,10 +57,10 @@ def preprocessing_stages(run: Run) -> list[Block]:
     item = lesion_items([evaluations[0].entry(row)])[0]
     parser = read_chain(run)
     of_frame, of_crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
-    steps = Steps(item)
+    steps = through(item, [*of_frame, *of_crop])
     # A frame is large: what is shown of it is taken before the next step is done.
-    frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
-    crops = [step for step in steps.through(of_crop) if _shown(step)]
+    frames = [_of_frame(step, row) for step in islice(steps, len(of_frame)) if _shown(step)]
+    crops = [step for step in steps if _shown(step)]
     samples, random = augmented(parser, item)
     boxed = bool(run.args.get("box_channel"))
     return [Figures([_frame_figure(row, frames), _crop_figure(row, crops, samples, random, boxed)])]
@@ -112,19 +104,14 @@ def augmented(parser: ConfigParser, item: Mapping[str, Any]) -> tuple[list[np.nd
     return samples, random
 
 
-class Steps:
-    """Takes an item through transforms; `item` is what they have made of it so far."""
-
-    def __init__(self, item: Item) -> None:
-        self.item = item
-
-    def through(self, transforms: Sequence[Callable[[Item], Item]]) -> Iterator[Step]:
-        for transform in transforms:
-            before = self.item["image"]
-            self.item = transform(self.item)
-            image = np.asarray(self.item["image"])[0]
-            comparable = not isinstance(before, str) and before.shape[1:] == image.shape
-            yield Step(transform, image, image - np.asarray(before)[0] if comparable else None)
+def through(item: Mapping[str, Any], transforms: Sequence[Any]) -> Iterator[Step]:
+    """Take an item through transforms, one at a time."""
+    for transform in transforms:
+        before = item["image"]
+        item = transform(item)
+        image = np.asarray(item["image"])[0]
+        comparable = not isinstance(before, str) and before.shape[1:] == image.shape
+        yield Step(transform, image, image - np.asarray(before)[0] if comparable else None)
 
 
 def _shown(step: Step) -> bool:

@@ -18,7 +18,7 @@ from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.figures import DICE, MANY_POINTS, dice_violins, finish, new_axes
 from scripts.report.lesions import DIAMETER, diameter, is_known, named_value, shown_value
 from scripts.report.metrics import interval
-from scripts.report.sources import Evaluation, Run, StudyResults, average_seeds
+from scripts.report.sources import Evaluation, Run, StudyResults
 
 SIZE = f"lesion's {DIAMETER}"
 QUARTERS = 4
@@ -162,7 +162,7 @@ def _known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
 
 def arms(study: StudyResults) -> list[Block]:
     """Show the Dice of the lesions in each arm, and of each arm in each subgroup; in the study's first test."""
-    lesions = {arm: average_seeds(arm, evaluations) for arm, evaluations in study.first_tests().items()}
+    lesions = {arm: study.mean_lesions(arm) for arm in study.first_tests()}
     if not lesions:
         return []
     note = " Dice is averaged over the seeds."
