@@ -1,4 +1,4 @@
-"""The parts of a report: sections, and in them text, tables and figures."""
+"""The blocks of a report's sections: text, tables and figures."""
 
 from __future__ import annotations
 
@@ -17,27 +17,15 @@ class NotThere(InputError):
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph."""
+    """A paragraph, or a command line as it is typed."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command line, as it is typed."""
-
-    text: str
+    command: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose first column names its rows.
-
-    Attributes:
-        headings: Headings of the columns.
-        rows: Cells as they are shown.
-        caption: One line: what is averaged over what.
-    """
+    """A table whose first column names its rows; its caption is one line that says what is averaged over what."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -85,34 +73,16 @@ class SortableTable:
     """A table of lesions that the page sorts and filters.
 
     Attributes:
-        name: Name unlike that of any other table of the page.
         columns: Headings of the cells.
         filters: Those among the columns in which the reader chooses a value, such as `pathology`.
         rows: Cells of each lesion, the first its name.
         pictures: JPEGs by the name of the lesion, for as many as there are.
     """
 
-    name: str
     columns: Sequence[str]
     filters: Sequence[str]
     rows: Sequence[Sequence[str | float]]
-    pictures: Mapping[str | float, bytes]
+    pictures: Mapping[str, bytes]
 
 
-Block = Text | Command | Table | Figures | Document | SortableTable
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page with a heading."""
-
-    title: str
-    blocks: Sequence[Block]
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A section that could not be made: its title, and what is missing and how to get it."""
-
-    title: str
-    reason: str
+Block = Text | Table | Figures | Document | SortableTable

@@ -53,11 +53,11 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
         raise InputError(
             f"{folder}: no evaluation with exact boxes in it; run `evaluating` with --model {RELEASED} alone as well"
         )
-    released = file_sha256(RELEASED)
+    released, tested = file_sha256(RELEASED), {row["lesion_id"] for row in evaluations[0].lesions}
     for one in evaluations:
         if one.summary.get("model_sha256") != released:
             raise InputError(f"{one.folder}: of other weights than {RELEASED}; evaluate these, or take it away")
-        if _lesions(one) != _lesions(evaluations[0]):
+        if {row["lesion_id"] for row in one.lesions} != tested:
             raise InputError(f"{one.folder}: of other lesions than {evaluations[0].folder}; take one of them away")
     file = Path(document)
     check_place(file, *PLACE)
@@ -115,10 +115,6 @@ def _page(evaluations: Sequence[Evaluation], worst: Sequence[tuple[Row, Case]], 
         f"*The same lesions without their mammograms. {COLOURS} Grey: the box that was given.*",
     ]
     return "\n\n".join(parts)
-
-
-def _lesions(evaluation: Evaluation) -> set[str]:
-    return {row["lesion_id"] for row in evaluation.lesions}
 
 
 def _displacement(evaluation: Evaluation) -> float:

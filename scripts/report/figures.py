@@ -93,14 +93,7 @@ def finish(axes: Axes, x: str, y: str, grid: Literal["both", "x", "y"] = "y", le
 
 
 def dice_violins(name: str, groups: Mapping[str, Sequence[Row]], x: str, note: str = "") -> Figure:
-    """Draw the Dice of each group's lesions as points, the shape of their distribution and their median.
-
-    Args:
-        name: Name of the figure.
-        groups: Rows of `lesions.csv` by group.
-        x: Name of what the groups are.
-        note: Text after the caption.
-    """
+    """Draw the Dice of each group's lesions as points, the shape of their distribution and their median."""
     longest_word = max(len(word) for group in groups for word in group.split())
     of_group = max(0.75, longest_word / LETTERS_PER_INCH, (WIDTH - 0.9) / len(groups))
     drawing, axes = new_axes(width=0.9 + of_group * len(groups))
@@ -146,14 +139,9 @@ def show_outlined(
     predictions: Sequence[np.ndarray],
     limits: tuple[float, float] | None = None,
 ) -> None:
-    """Show an image with outlines of the masks over it, at most `LONGEST` pixels long.
+    """Show an image `(X, Y)` with outlines of the masks over it, at most `LONGEST` pixels long.
 
-    Args:
-        axes: Axes to draw in.
-        image: Image `(X, Y)`.
-        truths: Masks `(X, Y)`, drawn in blue.
-        predictions: Masks `(X, Y)`, drawn in orange.
-        limits: Grey levels of black and of white; None for the image's own minimum and maximum.
+    Black and white are at `limits`, or at the image's own minimum and maximum.
     """
     show_detail(axes, shrunk(image), limits or (float(image.min()), float(image.max())))
     for masks, colour in ((truths, BLUE), (predictions, ORANGE)):

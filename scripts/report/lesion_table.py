@@ -14,7 +14,7 @@ from custom.data import FILE_KEYS
 from custom.metrics.vocabulary import ATTRIBUTES, METRICS, measured_metrics
 from custom.readers import read_pixels
 from scripts.common.cases import Row, by_dice, cut_case, draw_case
-from scripts.common.formatting import count, slug
+from scripts.common.formatting import count
 from scripts.common.parallel import parallel_map
 from scripts.report.blocks import Block, SortableTable, Text
 from scripts.report.figures import COLOURS
@@ -44,7 +44,7 @@ def lesion_tables(run: Run) -> list[Block]:
         left -= len(pictures)
         measures = {METRICS[name].heading: _rounded(evaluation.lesions, name) for name in measured_metrics()}
         blocks.append(Text(_about(run.title(evaluation), evaluation, len(pictures))))
-        blocks.append(_table(f"lesions_{slug(evaluation.name)}", evaluation, measures, pictures))
+        blocks.append(_table(evaluation, measures, pictures))
     return blocks
 
 
@@ -61,16 +61,14 @@ def study_lesion_table(study: StudyResults) -> list[Block]:
     about = f"{_about(evaluation.tested_on, evaluation, len(pictures))} The picture is that of {reference}."
     if len(tested[reference]) > 1:
         about += " The Dice of an arm is the mean over its seeds."
-    return [Text(about), _table("lesions", evaluation, measures, pictures)]
+    return [Text(about), _table(evaluation, measures, pictures)]
 
 
 def _rounded(lesions: Sequence[Row], name: str) -> dict[str, float]:
     return {row["lesion_id"]: round(row[name], METRICS[name].decimals) for row in lesions}
 
 
-def _table(
-    name: str, evaluation: Evaluation, measures: dict[str, dict[str, float]], pictures: dict[str, bytes]
-) -> SortableTable:
+def _table(evaluation: Evaluation, measures: dict[str, dict[str, float]], pictures: dict[str, bytes]) -> SortableTable:
     """A table with what is known of each lesion, its `measures` by heading and lesion, and its size."""
     rows = by_dice(evaluation.lesions)
     known = [key for key in ATTRIBUTES if any(is_known(row[key]) for row in rows)]
@@ -82,7 +80,7 @@ def _table(
         shown.append([lesion, *(row[key] for key in known), *values, round(diameter(row), 1)])
     several = [key for key in known if key != "patient_id" and len({row[key] for row in rows}) > 1]
     columns = ["lesion", *(ATTRIBUTES[key] for key in known), *measures, DIAMETER]
-    return SortableTable(name, columns, [ATTRIBUTES[key] for key in several], shown, pictures)
+    return SortableTable(columns, [ATTRIBUTES[key] for key in several], shown, pictures)
 
 
 def _about(where: str, evaluation: Evaluation, pictured: int) -> str:

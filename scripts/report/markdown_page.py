@@ -20,13 +20,7 @@ _NUMBER = re.compile(r"[<>≤≥]? ?[+±\N{MINUS SIGN}-]?(\.?\d|∞)")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as a page shows it.
-
-    Attributes:
-        address: Data URI.
-        width: Width in CSS pixels at which its letters have the size that they were drawn in.
-        height: Height in CSS pixels.
-    """
+    """A figure as a data URI, and the size in CSS pixels at which its letters have the size they were drawn in."""
 
     address: str
     width: int

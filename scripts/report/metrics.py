@@ -111,13 +111,7 @@ def study_confusion(study: StudyResults) -> list[Block]:
 
 
 def confusion_figure(name: str, matrix: np.ndarray, pixels: str) -> Figure:
-    """Draw a confusion matrix with the share of each row and the counts.
-
-    Args:
-        name: Name of the figure.
-        matrix: Counts `(2, 2)`; rows are the truth (lesion, background), columns the prediction.
-        pixels: Which pixels are counted, in words.
-    """
+    """Draw counts `(2, 2)` and their share of each row; rows are the truth (lesion, background)."""
     classes = ("lesion", "background")
     totals = matrix.sum(axis=1, keepdims=True)
     shares = matrix / np.maximum(totals, 1)

@@ -7,7 +7,7 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,7 @@ from PIL import Image
 from custom.errors import InputError
 from scripts.common.drawing import drawn_as
 from scripts.common.results import CASES, FIGURE
-from scripts.report.blocks import (
-    Block,
-    Command,
-    Document,
-    Figure,
-    Figures,
-    Missing,
-    Section,
-    SortableTable,
-    Table,
-    Text,
-)
+from scripts.report.blocks import Block, Document, Figure, Figures, SortableTable, Table, Text
 from scripts.report.figures import DPI
 from scripts.report.markdown_page import Picture, markdown_html, number_columns
 
@@ -55,13 +44,15 @@ class Page:
     files: dict[str, bytes]
 
 
-def render_page(title: str, sections: Sequence[Section], missing: Sequence[Missing] = (), version: str = "") -> Page:
+def render_page(
+    title: str, sections: Mapping[str, Sequence[Block]], missing: Mapping[str, str] | None = None, version: str = ""
+) -> Page:
     """Make the page. The same sections give the same bytes.
 
     Args:
         title: Title of the page.
-        sections: Sections in their order; the names of their figures differ.
-        missing: Sections that the page names as missing.
+        sections: Blocks of each section by its title; the names of their figures differ.
+        missing: Titles of sections that could not be made, and what is missing and how to get it.
         version: Version of the bundle that makes it.
 
     Raises:
@@ -69,9 +60,7 @@ def render_page(title: str, sections: Sequence[Section], missing: Sequence[Missi
         ValueError: Two figures have the same name.
     """
     files = _Files()
-    shown = [
-        {"title": section.title, "blocks": [files.show(block) for block in section.blocks]} for section in sections
-    ]
+    shown = {heading: [files.show(block) for block in blocks] for heading, blocks in sections.items()}
     style = (HERE / "page.css").read_text() + "".join(
         f".w{width} img {{ min-width: {round(width * SMALLEST)}px; max-width: {round(width * LARGEST)}px; }}\n"
         for width in sorted(files.widths)
@@ -83,7 +72,7 @@ def render_page(title: str, sections: Sequence[Section], missing: Sequence[Missi
     html = environment.get_template("page.html.j2").render(
         title=title,
         sections=shown,
-        missing=missing,
+        missing=missing or {},
         version=version,
         style=Markup(style),
         script=Markup(script),
@@ -105,8 +94,8 @@ class _Files:
     def show(self, block: Block) -> dict[str, Any]:
         """Return the arguments of the macro `kind` that shows a block."""
         match block:
-            case Text(text) | Command(text):
-                return {"kind": type(block).__name__.lower(), "text": text}
+            case Text():
+                return {"kind": "text", "block": block}
             case Table():
                 return {"kind": "table", "table": block, "numbers": number_columns(block.rows)}
             case Figures(figures):

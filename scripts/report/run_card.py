@@ -11,8 +11,8 @@ from typing import Any
 from custom.data import PARTS
 from scripts.common.cases import Row
 from scripts.common.datasets import full_name
-from scripts.common.formatting import count_lesions, share
-from scripts.report.blocks import Block, Command, Table, Text
+from scripts.common.formatting import count_lesions, share, times
+from scripts.report.blocks import Block, Table, Text
 from scripts.report.curves import kept_epoch
 from scripts.report.sources import Evaluation, Run
 
@@ -27,12 +27,13 @@ _PLACES = {"run_id", "config_file", "bundle_root", "dataset_dir", "output_dir", 
 def run_card(run: Run) -> list[Block]:
     """Make the run's card, and list the commands that repeat its training and its principal evaluations."""
     evaluations: Sequence[Evaluation | None] = run.principal or [None]
+    training = f"python -m monai.bundle run training --args_file {_place(run)}/training.json {_data_flag(run)}"
     return [
         Table(("", ""), [*_data_rows(run), *_network_rows(run), *_training_rows(run), *_setting_rows(run)]),
         Text("To train again with the same settings, under a new name:"),
-        Command(f"python -m monai.bundle run training --args_file {_place(run)}/training.json {_data_flag(run)}"),
+        Text(training, command=True),
         Text("To evaluate again:"),
-        *(Command(evaluating_command(run, evaluation)) for evaluation in evaluations),
+        *(Text(evaluating_command(run, evaluation), command=True) for evaluation in evaluations),
     ]
 
 
@@ -100,14 +101,14 @@ def _network_rows(run: Run) -> Rows:
     filters = [
         "artifacts removed" if args["remove_artifacts"] else "",
         f"Wiener, window {args['wiener_window']}" if args["wiener"] else "",
-        f"CLAHE, clip limit {args['clahe_clip_limit']:g}, {_size(args['clahe_tiles'])} tiles" if args["clahe"] else "",
+        f"CLAHE, clip limit {args['clahe_clip_limit']:g}, {times(args['clahe_tiles'])} tiles" if args["clahe"] else "",
     ]
     shape = "square" if args["square"] else "as the box is"
     return [
         ("network", args["network_name"]),
         *(("parameters", f"{evaluation.summary['parameters']:,}") for evaluation in run.evaluations[:1]),
         ("filters", "; ".join(filter(None, filters)) or "none"),
-        ("crop", f"{shape}, margin {100 * args['margin']:g} % of the box, {_size(args['image_size'])} pixels"),
+        ("crop", f"{shape}, margin {100 * args['margin']:g} % of the box, {times(args['image_size'])} pixels"),
     ]
 
 
@@ -141,7 +142,3 @@ def _setting_rows(run: Run) -> Rows:
 def _portable(value: Any) -> str:
     """A setting as text; of an absolute path its last part."""
     return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else str(value)
-
-
-def _size(pair: list[int]) -> str:
-    return f"{pair[0]} x {pair[1]}"

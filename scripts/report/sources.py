@@ -29,7 +29,6 @@ class _Folder:
 
     @property
     def name(self) -> str:
-        """The name of the folder."""
         return self.folder.name
 
 
@@ -211,10 +210,6 @@ class StudyResults(_Folder):
             raise NotThere(
                 f"The runs of the reference, {reference}, are gone. Start the study again to train them anew."
             )
-        source = _source(evaluations[reference])
-        return {arm: of_arm for arm, of_arm in evaluations.items() if _source(of_arm) == source}
-
-
-def _source(evaluations: Sequence[Evaluation]) -> tuple[str, str]:
-    dataset = evaluations[0].summary["dataset"]
-    return dataset["name"], dataset["source"]
+        datasets = {arm: of_arm[0].summary["dataset"] for arm, of_arm in evaluations.items()}
+        sources = {arm: (dataset["name"], dataset["source"]) for arm, dataset in datasets.items()}
+        return {arm: of_arm for arm, of_arm in evaluations.items() if sources[arm] == sources[reference]}

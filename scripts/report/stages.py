@@ -25,7 +25,7 @@ from custom.transforms import (
 )
 from scripts.common.cases import CONTEXT, Row, by_dice
 from scripts.common.drawing import BLUE, ORANGE, show_detail
-from scripts.common.formatting import share
+from scripts.common.formatting import share, times
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import WIDTH, new_tiles, show_box, shrunk
 from scripts.report.lesions import box_of
@@ -161,20 +161,16 @@ def _title(step: Step) -> str:
         case RemoveArtifactsd():
             return "artifacts\nremoved"
         case WienerFilterd():
-            return f"Wiener filter,\n{_times(transform.converter.window)} pixels"
+            return f"Wiener filter,\n{times(transform.converter.window)} pixels"
         case CLAHEd():
-            return f"CLAHE, clip {transform.converter.clip_limit:g},\n{_times(transform.converter.tiles)} tiles"
+            return f"CLAHE, clip {transform.converter.clip_limit:g},\n{times(transform.converter.tiles)} tiles"
         case CropLesiond():
-            return f"crop, margin {share(transform.cropper.margin, 2)},\n{_times(step.image.shape)} pixels"
+            return f"crop, margin {share(transform.cropper.margin, 2)},\n{times(step.image.shape)} pixels"
         case Resized():
-            return f"resized to\n{_times(step.image.shape)} pixels"
+            return f"resized to\n{times(step.image.shape)} pixels"
         case ScaleIntensityd():
             return f"normalised to\n{step.image.min():g} to {step.image.max():g}"
     return "as stored\n" if step.change is None else f"{type(transform).__name__}\n"
-
-
-def _times(sides: Sequence[int]) -> str:
-    return " x ".join(map(str, sides))
 
 
 def _frame_figure(row: Row, stages: Sequence[_Stage]) -> Figure:

@@ -173,7 +173,7 @@ def arms(study: StudyResults) -> list[Block]:
     return [Figures([figure]), *([table] if table.rows else [])]
 
 
-def _arms_table(lesions: dict[str, list[Row]]) -> Table:
+def _arms_table(lesions: Mapping[str, Sequence[Row]]) -> Table:
     """A row for each group, a column for each arm; the number of lesions in one column where all arms have the same."""
     same = len({frozenset(lesion["lesion_id"] for lesion in rows) for rows in lesions.values()}) == 1
 

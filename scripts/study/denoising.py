@@ -143,11 +143,8 @@ def psnr(error: float) -> float:
 def measure_phantom(seed: int, number: int) -> tuple[str, list[Row], Images]:
     """Filter a phantom with each of the known noises, and measure inside the breast against the phantom without noise.
 
-    Air is left out, since it is flat: whatever smooths it wins, and half of the frame is air.
-
-    Args:
-        seed: Seed of the phantoms and the noise.
-        number: Number of the phantom, from 1; the views take turns.
+    Air is left out, since it is flat: whatever smooths it wins, and half of the frame is air. `number` counts the
+    phantoms of the seed from 1; the views take turns.
 
     Returns:
         Name of the phantom, a row for each noise and filter (none as well), and details to show.

@@ -127,11 +127,11 @@ def _cell(name: str, form: Callable[[Any], str] = share) -> Cell:
     return lambda row: "" if row[name] is None else form(row[name])
 
 
-def _mean(row: Row, name: str) -> str:
+def _mean(row: Row, name: str, sign: str = "") -> str:
     """Mean, sd over the seeds and interval, as far as they exist."""
-    form = partial(metric_text, name)
+    form = partial(share, sign=sign) if sign else partial(metric_text, name)
     text = form(row[name])
-    if row[f"{name}_sd"] is not None:
+    if row.get(f"{name}_sd") is not None:
         text += f" ± {form(row[f'{name}_sd'])}"
     if row[f"{name}_low"] is not None:
         text += f" ({form(row[f'{name}_low'])} to {form(row[f'{name}_high'])})"
@@ -139,12 +139,7 @@ def _mean(row: Row, name: str) -> str:
 
 
 def _difference(row: Row) -> str:
-    if row["difference"] is None:
-        return "reference"
-    text = share(row["difference"], sign="+")
-    if row["difference_low"] is not None:
-        text += f" ({share(row['difference_low'], sign='+')} to {share(row['difference_high'], sign='+')})"
-    return text
+    return "reference" if row["difference"] is None else _mean(row, "difference", sign="+")
 
 
 def _paper(row: Row, names: Sequence[str], unit: str = " %") -> str:

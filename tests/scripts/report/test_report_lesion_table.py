@@ -35,7 +35,6 @@ def decoded(jpeg: bytes) -> np.ndarray:
 def test_rows_say_what_was_measured(tmp_path: Path, dataset: Path):
     run = made_run(tmp_path / "run", dataset)
     table = table_of(run)
-    assert table.name == "lesions_small_patient"
     assert table.filters == ["view", "pathology"]
     rows = sorted(run.evaluations[0].lesions, key=lambda row: row["dice"])
     assert [lesion[0] for lesion in table.rows] == [row["lesion_id"] for row in rows]
