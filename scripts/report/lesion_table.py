@@ -103,20 +103,17 @@ def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
         entry = entries[row["lesion_id"]]
         if all(Path(entry[key]).is_file() for key in FILE_KEYS):
             by_image[entry["image"]].append((entry, row, evaluation.prediction(row)))
+    if not by_image:
+        return {}
     mammograms = list(by_image.values())
-    if _pixels(mammograms) < WORTH_SPREADING:
+    with Image.open(mammograms[0][0][0]["label"]) as mask:
+        # The other mammograms are taken to be as large as the first.
+        pixels = math.prod(mask.size) * sum(map(len, mammograms))
+    if pixels < WORTH_SPREADING:
         drawn = [_draw(lesions) for lesions in mammograms]
     else:
         drawn = parallel_map(_draw, mammograms, None, f"Thumbnails of {evaluation.name}", "mammogram")
     return {lesion: jpeg for of_mammogram in drawn for lesion, jpeg in of_mammogram.items()}
-
-
-def _pixels(mammograms: Sequence[Sequence[_Drawable]]) -> int:
-    """The number of pixels of the mammograms of all lesions, judged by the first."""
-    if not mammograms:
-        return 0
-    with Image.open(mammograms[0][0][0]["label"]) as mask:
-        return math.prod(mask.size) * sum(map(len, mammograms))
 
 
 def _draw(lesions: Sequence[_Drawable]) -> dict[str, bytes]:

@@ -53,7 +53,7 @@ def render_page(
         title: Title of the page.
         sections: Blocks of each section by its title; the names of their figures differ.
         missing: Titles of sections that could not be made, and what is missing and how to get it.
-        version: Version of the bundle that makes it.
+        version: Version of the bundle.
 
     Raises:
         InputError: A picture of a study is damaged.

@@ -63,16 +63,19 @@ def group_by_size(lesions: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def summaries(evaluation: Evaluation) -> dict[str, Row]:
-    """Return what `describe` returns of each group by its name: of the values of every attribute, then of the sizes."""
-    by_attribute = {
-        named_value(attribute, value): group
-        for attribute in GROUPS
-        for value, group in _known_first(evaluation.summary["by"][attribute])
-    }
-    return by_attribute | {
-        f"diameter {name} pixels": describe(lesions, *evaluation.bootstrap)
-        for name, lesions in group_by_size(evaluation.lesions).items()
-    }
+    """Return what `describe` returns of each group by its name: of the values of every attribute, then of the sizes.
+
+    An attribute that no lesion has is left out; the lesions without a value come last.
+    """
+    found: dict[str, Row] = {}
+    for attribute in GROUPS:
+        groups = evaluation.summary["by"][attribute]
+        if any(map(is_known, groups)):
+            values = sorted(groups, key=lambda value: (not is_known(value), value))
+            found |= {named_value(attribute, value): groups[value] for value in values}
+    for size, lesions in group_by_size(evaluation.lesions).items():
+        found[f"diameter {size} pixels"] = describe(lesions, *evaluation.bootstrap)
+    return found
 
 
 def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
@@ -151,13 +154,6 @@ def _table(evaluation: Evaluation, about: str) -> Table:
     return Table(
         ("group", "lesions", "patients", "mean Dice", "median", f"{evaluation.confidence} interval"), rows, caption
     )
-
-
-def _known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
-    """The groups in the order of their values, that of no value last; none where no lesion has one."""
-    if not any(map(is_known, groups)):
-        return []
-    return sorted(groups.items(), key=lambda item: (not is_known(item[0]), item[0]))
 
 
 def arms(study: StudyResults) -> list[Block]:

@@ -31,8 +31,8 @@ def write_study(
         folder: Folder of the study, called by its name.
         rows: Rows of the table, all with the same columns; numbers are written in full.
         page: Page in Markdown that shows `figure.png`, and `cases.png` where there is one.
-        figure: Figure of the numbers; written as PNG and PDF.
-        cases: Pictures of mammograms; likewise.
+        figure: Figure of the numbers.
+        cases: Pictures of mammograms.
         document: Markdown file with the lines `<!-- study NAME -->` and `<!-- end NAME -->`.
 
     Raises:

@@ -74,14 +74,9 @@ COLUMNS = {
 
 
 def study_rows(results: Sequence[ArmResult], reference: str) -> list[Row]:
-    """Return one row for each arm and test, in the order of the results.
+    """Return one row for each arm and test, in the order of the results; `reference` is compared with test by test.
 
-    Args:
-        results: Each arm and test once.
-        reference: Arm that the others are compared with, test by test.
-
-    Returns:
-        Rows with the keys of `COLUMNS`; numbers are not rounded, what does not exist is None.
+    The keys are those of `COLUMNS`; numbers are not rounded, what does not exist is None.
 
     Raises:
         InputError: The reference is missing in a test, or the seeds of an arm have different lesions.
