@@ -72,7 +72,10 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
 
 
 def _page(evaluations: Sequence[Evaluation], worst: Sequence[tuple[Row, Case]], picture: str) -> str:
-    boxes = [_boxes(one) for one in evaluations]
+    boxes = [
+        f"displaced and scaled by up to {100 * displacement:g} %" if displacement else "exact"
+        for displacement in map(_displacement, evaluations)
+    ]
     summary = evaluations[0].summary
     shown = measured_metrics()
     whole = [
@@ -119,11 +122,6 @@ def _page(evaluations: Sequence[Evaluation], worst: Sequence[tuple[Row, Case]], 
 
 def _displacement(evaluation: Evaluation) -> float:
     return evaluation.summary["settings"].get("box_displacement", 0.0)
-
-
-def _boxes(evaluation: Evaluation) -> str:
-    displacement = _displacement(evaluation)
-    return f"displaced and scaled by up to {100 * displacement:g} %" if displacement else "exact"
 
 
 def _agreement(exact: Evaluation, evaluation: Evaluation) -> str:

@@ -115,13 +115,9 @@ def _add_sections(
         except NotThere as error:
             missing[prefix + title] = str(error)
             continue
-        if prefix:
-            blocks = [_named(f"{slug(source.name)}_", block) for block in blocks]
+        for place, block in enumerate(blocks):
+            if prefix and isinstance(block, Figures):
+                named = [replace(figure, name=f"{slug(source.name)}_{figure.name}") for figure in block.figures]
+                blocks[place] = Figures(named)
         if blocks:
             sections[prefix + title] = blocks
-
-
-def _named(prefix: str, block: Block) -> Block:
-    if isinstance(block, Figures):
-        return Figures([replace(figure, name=prefix + figure.name) for figure in block.figures])
-    return block

@@ -88,22 +88,30 @@ def study_curves(study: StudyResults) -> list[Block]:
 
 
 def _study_figure(study: StudyResults, quantity: str) -> Figure | None:
-    arms = {arm: lines for arm, runs in study.runs.items() if (lines := _of_seeds(runs, quantity))}
+    arms: dict[str, dict[str, list[Curve]]] = {}
+    for arm, runs in study.runs.items():
+        seeds = {part: [curve for run in runs if (curve := run.curves.get(f"{part}/{quantity}"))] for part in PARTS}
+        if any(seeds.values()):
+            arms[arm] = {part: of_part for part, of_part in seeds.items() if of_part}
     if not arms:
         return None
     drawing, axes = new_axes(height=HEIGHT + 0.2 + 0.12 * len(arms))
+    ends = []
     several = False
     for number, (arm, lines) in enumerate(arms.items()):
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        for part, seeds in lines.items():
+        means = {part: _mean_curve(of_part) for part, of_part in lines.items()}
+        for part, mean in means.items():
             # The legend names an arm once.
             label = arm if part == list(lines)[-1] else ""
             thin = {} if part == "validation" else {"linewidth": 1}
             look = {"color": colour, "linestyle": LOOKS[part]["linestyle"], "label": label, **thin}
-            _draw(axes, _mean_curve(seeds), marker=marker if part == "validation" else "", **look)
+            _draw(axes, mean, marker=marker if part == "validation" else "", **look)
         for curve in lines.get("validation", ()) if len(lines.get("validation", ())) > 1 else ():
             _draw(axes, curve, color=colour, linewidth=0.6, alpha=0.6)
             several = True
+        last = ", ".join(f"{PARTS[part]} {share(mean[max(mean)])}" for part, mean in means.items())
+        ends.append(f"{arm} {last}")
     shown = [part for part in PARTS if any(part in lines for lines in arms.values())]
     for part in shown:
         axes.plot([], color=GREY, linestyle=LOOKS[part]["linestyle"], label=PARTS[part])
@@ -111,22 +119,8 @@ def _study_figure(study: StudyResults, quantity: str) -> Figure | None:
     finish(axes, "epoch", QUANTITIES[quantity], legend=True)
     caption = f"{_name(quantity)} of the {' and the '.join(PARTS[part] for part in shown)}, measured in the crop"
     caption += "; means over the seeds, and the validation of each seed as a thin line." if several else "."
-    ends = [_last(arm, lines) for arm, lines in arms.items()]
     alt = f"{_name(quantity)} of the arms at the last epoch: {'; '.join(ends)}."
     return Figure(f"curve_of_{quantity}", drawing, alt, caption)
-
-
-def _of_seeds(runs: Sequence[Run], quantity: str) -> dict[str, list[Curve]]:
-    """The curves of the seeds of training and validation, as far as there are any."""
-    seeds: dict[str, list[Curve]] = {
-        part: [curve for run in runs if (curve := run.curves.get(f"{part}/{quantity}"))] for part in PARTS
-    }
-    return {part: curves for part, curves in seeds.items() if curves}
-
-
-def _last(arm: str, lines: Mapping[str, Sequence[Curve]]) -> str:
-    means = {part: _mean_curve(seeds) for part, seeds in lines.items()}
-    return f"{arm} {', '.join(f'{PARTS[part]} {share(mean[max(mean)])}' for part, mean in means.items())}"
 
 
 def _mean_curve(seeds: Sequence[Curve]) -> dict[int, float]:

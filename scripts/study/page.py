@@ -74,7 +74,9 @@ def _main_table(rows: Sequence[Row], test: str) -> str:
         test: _cell("test", str),
         "lesions (patients)": lambda row: "" if same else f"{row['lesions']} ({row['patients']})",
         "Dice": partial(_mean, name="dice"),
-        f"minus {rows[0]['reference']}": _difference,
+        f"minus {rows[0]['reference']}": lambda row: (
+            "reference" if row["difference"] is None else _mean(row, "difference", sign="+")
+        ),
         "p (Holm)": _cell("p_holm", lambda p: "< .001" if p < 0.001 else share(p)),
         "significance test": _cell("significance_test", str),
         "effect size": _cell("effect_size", partial(share, decimals=2, sign="+")),
@@ -136,10 +138,6 @@ def _mean(row: Row, name: str, sign: str = "") -> str:
     if row[f"{name}_low"] is not None:
         text += f" ({form(row[f'{name}_low'])} to {form(row[f'{name}_high'])})"
     return text
-
-
-def _difference(row: Row) -> str:
-    return "reference" if row["difference"] is None else _mean(row, "difference", sign="+")
 
 
 def _paper(row: Row, names: Sequence[str], unit: str = " %") -> str:

@@ -10,7 +10,6 @@ import numpy as np
 
 from custom.errors import InputError
 from custom.metrics.vocabulary import METRICS, value_of
-from scripts.common.formatting import text_table
 from scripts.common.results import mean_over_seeds
 from scripts.study.collect import ArmResult
 from scripts.study.definition import PAPER
@@ -126,8 +125,3 @@ def _average(result: ArmResult) -> Row:
 def as_csv(rows: Sequence[Row]) -> list[Row]:
     """Return the rows with one value in each cell, as `table.csv` holds them."""
     return [row | {"dice_of_seeds": " ".join(map(str, row["dice_of_seeds"]))} for row in rows]
-
-
-def columns_table() -> str:
-    """Return the columns of `table.csv` as a Markdown table."""
-    return text_table(("column", "what it is"), [(f"`{name}`", what) for name, what in COLUMNS.items()])
