@@ -15,7 +15,7 @@ from scripts.common.drawing import BLUE, GREEN, ORANGE
 from scripts.common.formatting import count, slug
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
 from scripts.report.figures import WIDTH, finish, new_axes
-from scripts.report.lesions import is_known
+from scripts.report.lesions import is_known, left_out
 from scripts.report.sources import Run, StudyResults
 
 ATTRIBUTES = ("birads", "density")
@@ -93,9 +93,7 @@ def _distribution(data: Datalist, attribute: str, label: str) -> Figure | None:
     finish(axes, label, "share of the part's lesions, %", legend=True)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
     name, split = full_name(data.content), data.split
-    caption = f"{name}, split {split}."
-    if unknown:
-        caption += f" Without a known value and left out: {count(unknown, 'lesion')}."
+    caption = f"{name}, split {split}.{left_out(unknown)}"
     alt = f"{label} of the lesions of {name}, split {split}: " + "; ".join(
         f"{part} " + ", ".join(f"{100 * counter[value] / counter.total():.0f} % {value}" for value in values)
         for part, counter in counted.items()

@@ -88,7 +88,7 @@ def study_curves(study: StudyResults) -> list[Block]:
 
 
 def _study_figure(study: StudyResults, quantity: str) -> Figure | None:
-    arms: dict[str, dict[str, list[Curve]]] = {}
+    arms: dict[str, dict[str, list[dict[int, float]]]] = {}
     for arm, runs in study.runs.items():
         seeds = {part: [curve for run in runs if (curve := run.curves.get(f"{part}/{quantity}"))] for part in PARTS}
         if any(seeds.values()):
@@ -107,9 +107,10 @@ def _study_figure(study: StudyResults, quantity: str) -> Figure | None:
             thin = {} if part == "validation" else {"linewidth": 1}
             look = {"color": colour, "linestyle": LOOKS[part]["linestyle"], "label": label, **thin}
             _draw(axes, mean, marker=marker if part == "validation" else "", **look)
-        for curve in lines.get("validation", ()) if len(lines.get("validation", ())) > 1 else ():
-            _draw(axes, curve, color=colour, linewidth=0.6, alpha=0.6)
+        if len(validations := lines.get("validation", ())) > 1:
             several = True
+            for validation in validations:
+                _draw(axes, validation, color=colour, linewidth=0.6, alpha=0.6)
         last = ", ".join(f"{PARTS[part]} {share(mean[max(mean)])}" for part, mean in means.items())
         ends.append(f"{arm} {last}")
     shown = [part for part in PARTS if any(part in lines for lines in arms.values())]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
 from PIL import Image
 
-from custom.data import FILE_KEYS
 from custom.metrics.vocabulary import ATTRIBUTES, METRICS, measured_metrics
 from custom.readers import read_pixels
 from scripts.common.cases import Row, by_dice, cut_case, draw_case
 from scripts.common.formatting import count
 from scripts.common.parallel import parallel_map
-from scripts.report.blocks import Block, SortableTable, Text
+from scripts.report.blocks import Block, NotThere, SortableTable, Text
 from scripts.report.figures import COLOURS
 from scripts.report.lesions import DIAMETER, diameter, is_known
 from scripts.report.sources import Evaluation, Run, StudyResults
@@ -94,14 +94,11 @@ def _about(where: str, evaluation: Evaluation, pictured: int) -> str:
 
 
 def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
-    """Draw JPEGs of the `number` lesions of lowest Dice, by `lesion_id`; none where the data set is gone."""
-    if evaluation.data is None:
-        return {}
-    entries = evaluation.data.entries
+    """Draw JPEGs of the `number` lesions of lowest Dice, by `lesion_id`, without those whose files are gone."""
     by_image: dict[str, list[_Drawable]] = defaultdict(list)
     for row in by_dice(evaluation.lesions)[:number]:
-        entry = entries[row["lesion_id"]]
-        if all(Path(entry[key]).is_file() for key in FILE_KEYS):
+        with suppress(NotThere):
+            entry = evaluation.entry(row)
             by_image[entry["image"]].append((entry, row, evaluation.prediction(row)))
     if not by_image:
         return {}

@@ -27,11 +27,10 @@ _PLACES = {"run_id", "config_file", "bundle_root", "dataset_dir", "output_dir", 
 def run_card(run: Run) -> list[Block]:
     """Make the run's card, and list the commands that repeat its training and its principal evaluations."""
     evaluations: Sequence[Evaluation | None] = run.principal or [None]
-    training = f"python -m monai.bundle run training --args_file {_place(run)}/training.json {_data_flag(run)}"
     return [
         Table(("", ""), [*_data_rows(run), *_network_rows(run), *_training_rows(run), *_setting_rows(run)]),
         Text("To train again with the same settings, under a new name:"),
-        Text(training, command=True),
+        Text(_command(run, "training", {"dataset_dir": _data_place(run.args)}), command=True),
         Text("To evaluate again:"),
         *(Text(evaluating_command(run, evaluation), command=True) for evaluation in evaluations),
     ]
@@ -39,15 +38,16 @@ def run_card(run: Run) -> list[Block]:
 
 def evaluating_command(run: Run, evaluation: Evaluation | None = None) -> str:
     """Return the command that repeats an evaluation, or that evaluates on the run's own data."""
-    command = f"python -m monai.bundle run evaluating --args_file {_place(run)}/evaluating.json"
-    if evaluation is None:
-        return f"{command} {_data_flag(run)}"
-    settings = evaluation.summary["settings"]
+    settings = evaluation.summary["settings"] if evaluation else run.args
     given = {"dataset_dir": _data_place(settings)}
     if settings["split"] != run.args["split"]:
         given["split"] = settings["split"]
-    given |= run.changed_settings(evaluation)
-    return " ".join([command, *(f"--{name} {shlex.quote(str(value))}" for name, value in given.items())])
+    return _command(run, "evaluating", given | (run.changed_settings(evaluation) if evaluation else {}))
+
+
+def _command(run: Run, verb: str, given: Row) -> str:
+    flags = [f"--{name} {shlex.quote(str(value))}" for name, value in given.items()]
+    return " ".join([f"python -m monai.bundle run {verb} --args_file {_place(run)}/{verb}.json", *flags])
 
 
 def _place(run: Run) -> str:
@@ -56,10 +56,6 @@ def _place(run: Run) -> str:
     inside_study = (parents[1] / "table.md").is_file()
     place = f"studies/{parents[1].name}/runs/{run.name}" if inside_study else f"runs/{run.name}"
     return shlex.quote(_from_root(run.folder, place))
-
-
-def _data_flag(run: Run) -> str:
-    return f"--dataset_dir {shlex.quote(_data_place(run.args))}"
 
 
 def _data_place(settings: Row) -> str:

@@ -13,10 +13,10 @@ from custom.metrics.summary import describe
 from custom.metrics.vocabulary import ATTRIBUTES, GROUPS
 from scripts.common.cases import Row
 from scripts.common.drawing import BLUE, GREY, LIGHT_GREY
-from scripts.common.formatting import count, share
+from scripts.common.formatting import share
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.figures import DICE, MANY_POINTS, dice_violins, finish, new_axes
-from scripts.report.lesions import DIAMETER, diameter, is_known, named_value, shown_value
+from scripts.report.lesions import DIAMETER, diameter, is_known, left_out, named_value, shown_value
 from scripts.report.metrics import interval
 from scripts.report.sources import Evaluation, Run, StudyResults
 
@@ -84,8 +84,7 @@ def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
     for attribute in GROUPS:
         groups = {shown_value(attribute, value): group for value, group in group_lesions(lesions, attribute).items()}
         if groups:
-            left_out = len(lesions) - sum(map(len, groups.values()))
-            note = f" Without a known value and left out: {count(left_out, 'lesion')}." if left_out else ""
+            note = left_out(len(lesions) - sum(map(len, groups.values())))
             figures.append(dice_violins(f"dice_by_{attribute}{end}", groups, ATTRIBUTES[attribute], note))
     note = (
         " The diameter is that of the circle with as many pixels of the source image. The groups are quarters of the "
