@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
 
 from scripts.common.drawing import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.common.formatting import share
@@ -56,22 +57,24 @@ def _figure(run: Run, quantity: str) -> Figure | None:
     if best is not None:
         axes.axvline(best, color=GREY, linestyle="--", linewidth=1, label=f"kept model: epoch {best}")
         kept = f" The kept model is that of epoch {best}."
-    axes.locator_params(axis="x", integer=True)
-    finish(axes, "epoch", QUANTITIES[quantity], legend=True)
-    name = _name(quantity)
-    caption = f"{name} of the {' and the '.join(PARTS[part] for part in lines)}, measured in the crop."
+    note = "."
     if len(lines) == len(PARTS):
-        caption += " While an epoch trains, its network changes; the validation follows with the one that results."
+        note += " While an epoch trains, its network changes; the validation follows with the one that results."
     ends = "; ".join(_ends(PARTS[part], curve) for part, curve in lines.items())
-    return Figure(f"curve_of_{quantity}", drawing, f"{name} over the epochs: {ends}.{kept}", caption)
+    return _finished(drawing, axes, quantity, list(lines), f"over the epochs: {ends}.{kept}", note)
 
 
 def _draw(axes: Axes, curve: Curve, **look: Any) -> None:
     axes.plot(list(curve), list(curve.values()), markersize=4, markevery=-(-len(curve) // MOST_MARKERS), **look)
 
 
-def _name(quantity: str) -> str:
-    return quantity.replace("_", " ").capitalize()
+def _finished(drawing: Drawing, axes: Axes, quantity: str, parts: Sequence[str], alt: str, note: str) -> Figure:
+    """The figure of the curves in `axes`; `alt` follows the quantity's name there, `note` the caption."""
+    axes.locator_params(axis="x", integer=True)
+    finish(axes, "epoch", QUANTITIES[quantity], legend=True)
+    name = quantity.replace("_", " ").capitalize()
+    caption = f"{name} of the {' and the '.join(PARTS[part] for part in parts)}, measured in the crop{note}"
+    return Figure(f"curve_of_{quantity}", drawing, f"{name} {alt}", caption)
 
 
 def _ends(name: str, curve: Curve) -> str:
@@ -116,12 +119,8 @@ def _study_figure(study: StudyResults, quantity: str) -> Figure | None:
     shown = [part for part in PARTS if any(part in lines for lines in arms.values())]
     for part in shown:
         axes.plot([], color=GREY, linestyle=LOOKS[part]["linestyle"], label=PARTS[part])
-    axes.locator_params(axis="x", integer=True)
-    finish(axes, "epoch", QUANTITIES[quantity], legend=True)
-    caption = f"{_name(quantity)} of the {' and the '.join(PARTS[part] for part in shown)}, measured in the crop"
-    caption += "; means over the seeds, and the validation of each seed as a thin line." if several else "."
-    alt = f"{_name(quantity)} of the arms at the last epoch: {'; '.join(ends)}."
-    return Figure(f"curve_of_{quantity}", drawing, alt, caption)
+    note = "; means over the seeds, and the validation of each seed as a thin line." if several else "."
+    return _finished(drawing, axes, quantity, shown, f"of the arms at the last epoch: {'; '.join(ends)}.", note)
 
 
 def _mean_curve(seeds: Sequence[Curve]) -> dict[int, float]:
