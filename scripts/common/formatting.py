@@ -38,6 +38,11 @@ def count_lesions(lesions: int, patients: int) -> str:
     return f"{count(lesions, 'lesion')} of {count(patients, 'patient')}"
 
 
+def times(sides: Iterable[int]) -> str:
+    """Format a size: `8 x 8`."""
+    return " x ".join(map(str, sides))
+
+
 def slug(name: str) -> str:
     """Return `name` as part of a file's name."""
     return re.sub(r"[^A-Za-z0-9.+-]+", "_", name).strip("_")

@@ -49,7 +49,7 @@ def read_curves(run_dir: Path) -> dict[str, dict[int, ScalarEvent]]:
 def mean_over_seeds(arm: str, lesions: Sequence[Sequence[Row]]) -> list[Row]:
     """Return `lesion_id`, `patient_id`, metrics and baselines of each lesion, averaged over the seeds of an arm.
 
-    `lesions` are the rows of `lesions.csv` of each seed.
+    `lesions` are the rows of `lesions.csv` of each seed. The rest of a row is that of the first seed.
 
     Raises:
         InputError: The seeds have different lesions.
@@ -63,10 +63,6 @@ def mean_over_seeds(arm: str, lesions: Sequence[Sequence[Row]]) -> list[Row]:
             )
     shown = [name for name, metric in METRICS.items() if metric.studied or metric.baseline]
     return [
-        {
-            "lesion_id": lesion,
-            "patient_id": row["patient_id"],
-            **{name: float(np.mean([value_of(rows[lesion], name) for rows in by_seed])) for name in shown},
-        }
+        row | {name: float(np.mean([value_of(rows[lesion], name) for rows in by_seed])) for name in shown}
         for lesion, row in by_seed[0].items()
     ]

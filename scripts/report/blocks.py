@@ -1,8 +1,8 @@
-"""The parts of a report: sections, and in them text, tables and figures."""
+"""The blocks of a report's sections: text, tables and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,27 +17,15 @@ class NotThere(InputError):
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph."""
+    """A paragraph, or a command line as it is typed."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command line, as it is typed."""
-
-    text: str
+    command: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose first column names its rows.
-
-    Attributes:
-        headings: Headings of the columns.
-        rows: Cells as they are shown.
-        caption: One line: what is averaged over what.
-    """
+    """A table whose first column names its rows; its caption is one line that says what is averaged over what."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -81,45 +69,20 @@ class Document:
 
 
 @dataclass(frozen=True)
-class PicturedRow:
-    """A row of a `SortableTable`; `alt` describes its thumbnail, a JPEG."""
-
-    cells: Sequence[str | float]
-    thumbnail: bytes | None
-    alt: str
-
-
-@dataclass(frozen=True)
 class SortableTable:
     """A table of lesions that the page sorts and filters.
 
     Attributes:
-        name: Name unlike that of any other table of the page.
         columns: Headings of the cells.
         filters: Those among the columns in which the reader chooses a value, such as `pathology`.
-        rows: One row a lesion.
+        rows: Cells of each lesion, the first its name.
+        pictures: JPEGs by the name of the lesion, for as many as there are.
     """
 
-    name: str
     columns: Sequence[str]
     filters: Sequence[str]
-    rows: Sequence[PicturedRow]
+    rows: Sequence[Sequence[str | float]]
+    pictures: Mapping[str, bytes]
 
 
-Block = Text | Command | Table | Figures | Document | SortableTable
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page with a heading."""
-
-    title: str
-    blocks: Sequence[Block]
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A section that could not be made: its title, and what is missing and how to get it."""
-
-    title: str
-    reason: str
+Block = Text | Table | Figures | Document | SortableTable

@@ -22,12 +22,9 @@ from scripts.report.sources import Run, StudyResults
 
 @dataclass(frozen=True)
 class Bin:
-    """The pixels of all lesions whose probability is in one range.
+    """The pixels of all lesions whose probability is from `low` to `high`.
 
     Attributes:
-        low: Lower end of the range.
-        high: Upper end of the range.
-        pixels: Number of pixels.
         probability: Mean probability of the pixels.
         lesion: Share of the pixels that is lesion.
         interval: Interval of `lesion`; None with one patient.
@@ -83,13 +80,10 @@ def study_calibration(study: StudyResults) -> list[Block]:
 
 
 def pool(rows: Sequence[Row], samples: int = 0, confidence: float = 0.95, seed: int = 0) -> list[Bin]:
-    """Pool the pixels of all lesions, bin by bin.
+    """Pool the pixels of all lesions in rows of `calibration.csv`, bin by bin.
 
-    Args:
-        rows: Rows of `calibration.csv`.
-        samples: Bootstrap samples, which draw whole patients among those with pixels in the bin; 0 for no intervals.
-        confidence: Confidence of the intervals.
-        seed: Seed of the draws.
+    The bootstrap of the intervals draws whole patients among those with pixels in the bin; without samples, there are
+    no intervals.
     """
     by_range: dict[tuple[float, float], list[Row]] = defaultdict(list)
     for row in rows:

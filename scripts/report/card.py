@@ -53,11 +53,11 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
         raise InputError(
             f"{folder}: no evaluation with exact boxes in it; run `evaluating` with --model {RELEASED} alone as well"
         )
-    released = file_sha256(RELEASED)
+    released, tested = file_sha256(RELEASED), {row["lesion_id"] for row in evaluations[0].lesions}
     for one in evaluations:
         if one.summary.get("model_sha256") != released:
             raise InputError(f"{one.folder}: of other weights than {RELEASED}; evaluate these, or take it away")
-        if _lesions(one) != _lesions(evaluations[0]):
+        if {row["lesion_id"] for row in one.lesions} != tested:
             raise InputError(f"{one.folder}: of other lesions than {evaluations[0].folder}; take one of them away")
     file = Path(document)
     check_place(file, *PLACE)
@@ -72,7 +72,10 @@ def card(document: str, evaluation_dir: str | None = None, dataset_dir: str | No
 
 
 def _page(evaluations: Sequence[Evaluation], worst: Sequence[tuple[Row, Case]], picture: str) -> str:
-    boxes = [_boxes(one) for one in evaluations]
+    boxes = [
+        f"displaced and scaled by up to {100 * displacement:g} %" if displacement else "exact"
+        for displacement in map(_displacement, evaluations)
+    ]
     summary = evaluations[0].summary
     shown = measured_metrics()
     whole = [
@@ -117,17 +120,8 @@ def _page(evaluations: Sequence[Evaluation], worst: Sequence[tuple[Row, Case]], 
     return "\n\n".join(parts)
 
 
-def _lesions(evaluation: Evaluation) -> set[str]:
-    return {row["lesion_id"] for row in evaluation.lesions}
-
-
 def _displacement(evaluation: Evaluation) -> float:
     return evaluation.summary["settings"].get("box_displacement", 0.0)
-
-
-def _boxes(evaluation: Evaluation) -> str:
-    displacement = _displacement(evaluation)
-    return f"displaced and scaled by up to {100 * displacement:g} %" if displacement else "exact"
 
 
 def _agreement(exact: Evaluation, evaluation: Evaluation) -> str:

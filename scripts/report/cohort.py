@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from custom.data import PARTS, Datalist
@@ -16,11 +15,13 @@ from scripts.common.drawing import BLUE, GREEN, ORANGE
 from scripts.common.formatting import count, slug
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table
 from scripts.report.figures import WIDTH, finish, new_axes
-from scripts.report.lesions import is_known
+from scripts.report.lesions import is_known, left_out
 from scripts.report.sources import Run, StudyResults
 
 ATTRIBUTES = ("birads", "density")
 LOOKS = {"training": (BLUE, ""), "validation": (ORANGE, "///"), "test": (GREEN, "...")}
+# The name or path of a file, which may have spaces in it.
+FILE = re.compile(r"\S+\.\w{1,5}|[^;:]*[/\\][^;:/\\]*\.\w{1,5}|/[^;:]*")
 # Rarer reasons are counted together.
 MOST_REASONS = 20
 
@@ -48,16 +49,11 @@ def audit(source: Run | StudyResults) -> list[Block]:
 
 def kind_of_reason(reason: str) -> str:
     """Return a reason without what is the lesion's own: file names, numbers and all that has a digit are left out."""
-    pieces = [piece for piece in reason.split(": ") if not _is_file(piece)]
+    pieces = [piece for piece in reason.split(": ") if not FILE.fullmatch(piece)]
     # "kind: particulars" is how prepared data sets give most reasons.
     text = pieces[0] if pieces and not re.search(r"\d", pieces[0]) else ": ".join(pieces)
     text = re.sub(r"[^\s,;:()]*(?:\d|/)[^\s,;:()]*", "…", text)
     return re.sub(r"…(?:[\s,]*…)+", "…", text).strip() or "…"
-
-
-def _is_file(text: str) -> bool:
-    """Tell whether a text is the name or path of a file and no more; it may have spaces in it."""
-    return bool(re.fullmatch(r"\S+\.\w{1,5}|[^;:]*[/\\][^;:/\\]*\.\w{1,5}|/[^;:]*", text))
 
 
 def _datasets(source: Run | StudyResults) -> list[Datalist]:
@@ -97,9 +93,7 @@ def _distribution(data: Datalist, attribute: str, label: str) -> Figure | None:
     finish(axes, label, "share of the part's lesions, %", legend=True)
     unknown = sum(map(len, lesions.values())) - sum(counter.total() for counter in counted.values())
     name, split = full_name(data.content), data.split
-    caption = f"{name}, split {split}."
-    if unknown:
-        caption += f" Without a known value and left out: {count(unknown, 'lesion')}."
+    caption = f"{name}, split {split}.{left_out(unknown)}"
     alt = f"{label} of the lesions of {name}, split {split}: " + "; ".join(
         f"{part} " + ", ".join(f"{100 * counter[value] / counter.total():.0f} % {value}" for value in values)
         for part, counter in counted.items()
@@ -108,9 +102,13 @@ def _distribution(data: Datalist, attribute: str, label: str) -> Figure | None:
 
 
 def _audit_table(file: Path, name: str) -> Table:
-    rows = _read_audit(file)
-    kinds = Counter((row["status"], kind_of_reason(row["reason"]) if row["reason"] else "") for row in rows)
-    statuses = Counter(row["status"] for row in rows)
+    try:
+        with file.open(newline="") as stream:
+            rows = [(row["status"], row["reason"]) for row in csv.DictReader(stream)]
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise InputError(f"{file}: cannot be read as an audit ({error}); prepare the data set again") from error
+    kinds = Counter((status, kind_of_reason(reason) if reason else "") for status, reason in rows)
+    statuses = Counter(status for status, _ in rows)
     ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
     cells = [[status, reason, f"{number:,}"] for (status, reason), number in ranked[:MOST_REASONS]]
     if rest := ranked[MOST_REASONS:]:
@@ -121,12 +119,3 @@ def _audit_table(file: Path, name: str) -> Table:
         "numbers in a reason are left out (…); audit.csv in the data set has them."
     )
     return Table(("status", "reason", "lesions"), cells, caption)
-
-
-def _read_audit(file: Path) -> Sequence[Mapping[str, str]]:
-    try:
-        with file.open(newline="") as stream:
-            rows = [{"status": row["status"], "reason": row["reason"]} for row in csv.DictReader(stream)]
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise InputError(f"{file}: cannot be read as an audit ({error}); prepare the data set again") from error
-    return rows

@@ -12,7 +12,7 @@ from custom.errors import InputError
 from custom.files import write_if_changed
 from scripts.common.bundle import bundle_version
 from scripts.common.formatting import slug
-from scripts.report.blocks import Block, Document, Figures, Missing, NotThere, Section, SortableTable
+from scripts.report.blocks import Block, Document, Figures, NotThere
 from scripts.report.calibration import calibration, study_calibration
 from scripts.report.cohort import audit, cohort
 from scripts.report.curves import curves, study_curves
@@ -87,8 +87,8 @@ def report(
     datasets = [Path(folder) for folder in _listed(dataset_dir or ())]
     sources = [read_source(folder.resolve(), datasets) for folder in folders]
     title = ", ".join(f"{'Run' if isinstance(one, Run) else 'Study'} {one.name}" for one in sources)
-    sections: list[Section] = []
-    missing: list[Missing] = []
+    sections: dict[str, list[Block]] = {}
+    missing: dict[str, str] = {}
     with figure_style():
         for one in sources:
             _add_sections(one, f"{one.name}: " if len(sources) > 1 else "", sections, missing)
@@ -105,21 +105,19 @@ def _listed(folders: str | Sequence[str]) -> list[str]:
     return [folders] if isinstance(folders, str) else list(folders)
 
 
-def _add_sections(source: Run | StudyResults, prefix: str, sections: list[Section], missing: list[Missing]) -> None:
+def _add_sections(
+    source: Run | StudyResults, prefix: str, sections: dict[str, list[Block]], missing: dict[str, str]
+) -> None:
     """Make the sections about a source, and list those that something is missing for; titles begin with `prefix`."""
     for title, make in RUN_SECTIONS if isinstance(source, Run) else STUDY_SECTIONS:
         try:
             blocks = make(source)
         except NotThere as error:
-            missing.append(Missing(prefix + title, str(error)))
+            missing[prefix + title] = str(error)
             continue
-        if prefix:
-            blocks = [_named(f"{slug(source.name)}_", block) for block in blocks]
+        for place, block in enumerate(blocks):
+            if prefix and isinstance(block, Figures):
+                named = [replace(figure, name=f"{slug(source.name)}_{figure.name}") for figure in block.figures]
+                blocks[place] = Figures(named)
         if blocks:
-            sections.append(Section(prefix + title, blocks))
-
-
-def _named(prefix: str, block: Block) -> Block:
-    if isinstance(block, Figures):
-        return Figures([replace(figure, name=prefix + figure.name) for figure in block.figures])
-    return replace(block, name=prefix + block.name) if isinstance(block, SortableTable) else block
+            sections[prefix + title] = blocks

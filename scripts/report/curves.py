@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
 
 from scripts.common.drawing import BLUE, COLOURS, GREY, MARKERS, VERMILLION
 from scripts.common.formatting import share
@@ -56,22 +57,24 @@ def _figure(run: Run, quantity: str) -> Figure | None:
     if best is not None:
         axes.axvline(best, color=GREY, linestyle="--", linewidth=1, label=f"kept model: epoch {best}")
         kept = f" The kept model is that of epoch {best}."
-    axes.locator_params(axis="x", integer=True)
-    finish(axes, "epoch", QUANTITIES[quantity], legend=True)
-    name = _name(quantity)
-    caption = f"{name} of the {' and the '.join(PARTS[part] for part in lines)}, measured in the crop."
+    note = "."
     if len(lines) == len(PARTS):
-        caption += " While an epoch trains, its network changes; the validation follows with the one that results."
+        note += " While an epoch trains, its network changes; the validation follows with the one that results."
     ends = "; ".join(_ends(PARTS[part], curve) for part, curve in lines.items())
-    return Figure(f"curve_of_{quantity}", drawing, f"{name} over the epochs: {ends}.{kept}", caption)
+    return _finished(drawing, axes, quantity, list(lines), f"over the epochs: {ends}.{kept}", note)
 
 
 def _draw(axes: Axes, curve: Curve, **look: Any) -> None:
     axes.plot(list(curve), list(curve.values()), markersize=4, markevery=-(-len(curve) // MOST_MARKERS), **look)
 
 
-def _name(quantity: str) -> str:
-    return quantity.replace("_", " ").capitalize()
+def _finished(drawing: Drawing, axes: Axes, quantity: str, parts: Sequence[str], alt: str, note: str) -> Figure:
+    """The figure of the curves in `axes`; `alt` follows the quantity's name there, `note` the caption."""
+    axes.locator_params(axis="x", integer=True)
+    finish(axes, "epoch", QUANTITIES[quantity], legend=True)
+    name = quantity.replace("_", " ").capitalize()
+    caption = f"{name} of the {' and the '.join(PARTS[part] for part in parts)}, measured in the crop{note}"
+    return Figure(f"curve_of_{quantity}", drawing, f"{name} {alt}", caption)
 
 
 def _ends(name: str, curve: Curve) -> str:
@@ -88,45 +91,36 @@ def study_curves(study: StudyResults) -> list[Block]:
 
 
 def _study_figure(study: StudyResults, quantity: str) -> Figure | None:
-    arms = {arm: lines for arm, runs in study.runs.items() if (lines := _of_seeds(runs, quantity))}
+    arms: dict[str, dict[str, list[dict[int, float]]]] = {}
+    for arm, runs in study.runs.items():
+        seeds = {part: [curve for run in runs if (curve := run.curves.get(f"{part}/{quantity}"))] for part in PARTS}
+        if any(seeds.values()):
+            arms[arm] = {part: of_part for part, of_part in seeds.items() if of_part}
     if not arms:
         return None
     drawing, axes = new_axes(height=HEIGHT + 0.2 + 0.12 * len(arms))
+    ends = []
     several = False
     for number, (arm, lines) in enumerate(arms.items()):
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        for part, seeds in lines.items():
+        means = {part: _mean_curve(of_part) for part, of_part in lines.items()}
+        for part, mean in means.items():
             # The legend names an arm once.
             label = arm if part == list(lines)[-1] else ""
             thin = {} if part == "validation" else {"linewidth": 1}
             look = {"color": colour, "linestyle": LOOKS[part]["linestyle"], "label": label, **thin}
-            _draw(axes, _mean_curve(seeds), marker=marker if part == "validation" else "", **look)
-        for curve in lines.get("validation", ()) if len(lines.get("validation", ())) > 1 else ():
-            _draw(axes, curve, color=colour, linewidth=0.6, alpha=0.6)
+            _draw(axes, mean, marker=marker if part == "validation" else "", **look)
+        if len(validations := lines.get("validation", ())) > 1:
             several = True
+            for validation in validations:
+                _draw(axes, validation, color=colour, linewidth=0.6, alpha=0.6)
+        last = ", ".join(f"{PARTS[part]} {share(mean[max(mean)])}" for part, mean in means.items())
+        ends.append(f"{arm} {last}")
     shown = [part for part in PARTS if any(part in lines for lines in arms.values())]
     for part in shown:
         axes.plot([], color=GREY, linestyle=LOOKS[part]["linestyle"], label=PARTS[part])
-    axes.locator_params(axis="x", integer=True)
-    finish(axes, "epoch", QUANTITIES[quantity], legend=True)
-    caption = f"{_name(quantity)} of the {' and the '.join(PARTS[part] for part in shown)}, measured in the crop"
-    caption += "; means over the seeds, and the validation of each seed as a thin line." if several else "."
-    ends = [_last(arm, lines) for arm, lines in arms.items()]
-    alt = f"{_name(quantity)} of the arms at the last epoch: {'; '.join(ends)}."
-    return Figure(f"curve_of_{quantity}", drawing, alt, caption)
-
-
-def _of_seeds(runs: Sequence[Run], quantity: str) -> dict[str, list[Curve]]:
-    """The curves of the seeds of training and validation, as far as there are any."""
-    seeds: dict[str, list[Curve]] = {
-        part: [curve for run in runs if (curve := run.curves.get(f"{part}/{quantity}"))] for part in PARTS
-    }
-    return {part: curves for part, curves in seeds.items() if curves}
-
-
-def _last(arm: str, lines: Mapping[str, Sequence[Curve]]) -> str:
-    means = {part: _mean_curve(seeds) for part, seeds in lines.items()}
-    return f"{arm} {', '.join(f'{PARTS[part]} {share(mean[max(mean)])}' for part, mean in means.items())}"
+    note = "; means over the seeds, and the validation of each seed as a thin line." if several else "."
+    return _finished(drawing, axes, quantity, shown, f"of the arms at the last epoch: {'; '.join(ends)}.", note)
 
 
 def _mean_curve(seeds: Sequence[Curve]) -> dict[int, float]:

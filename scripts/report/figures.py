@@ -93,31 +93,15 @@ def finish(axes: Axes, x: str, y: str, grid: Literal["both", "x", "y"] = "y", le
 
 
 def dice_violins(name: str, groups: Mapping[str, Sequence[Row]], x: str, note: str = "") -> Figure:
-    """Return a figure of the Dice of lesions by group.
-
-    Args:
-        name: Name of the figure.
-        groups: Rows of `lesions.csv` by group.
-        x: Name of what the groups are.
-        note: Text after the caption.
-    """
-    values = {group: [lesion["dice"] for lesion in lesions] for group, lesions in groups.items()}
-    return Figure(
-        name,
-        draw_violins(values, x, DICE),
-        f"Dice of the lesions by {x}; medians: {medians(values)}.",
-        f"Each point is a lesion, the line is the median.{note}",
-    )
-
-
-def draw_violins(groups: Mapping[str, Sequence[float]], x: str, y: str) -> Drawing:
-    """Draw each group's points, the shape of their distribution and their median, with the number of points below."""
-    longest_word = max(len(word) for name in groups for word in name.split())
+    """Draw the Dice of each group's lesions as points, the shape of their distribution and their median."""
+    longest_word = max(len(word) for group in groups for word in group.split())
     of_group = max(0.75, longest_word / LETTERS_PER_INCH, (WIDTH - 0.9) / len(groups))
     drawing, axes = new_axes(width=0.9 + of_group * len(groups))
     rng = np.random.default_rng(0)
     many = sum(map(len, groups.values())) > MANY_POINTS
-    for place, values in enumerate(groups.values()):
+    labels, medians = [], []
+    for place, (group, lesions) in enumerate(groups.items()):
+        values = [lesion["dice"] for lesion in lesions]
         spread = np.zeros(len(values))
         if len(set(values)) >= LEAST_FOR_VIOLIN:
             # As wide as the violin is there, so that its points lie inside it.
@@ -128,22 +112,15 @@ def draw_violins(groups: Mapping[str, Sequence[float]], x: str, y: str) -> Drawi
         across = place + 0.9 * spread * rng.uniform(-1, 1, len(values))
         alpha = 0.35 if many else 0.6
         axes.plot(across, values, "o", color=BLUE, markersize=3, markeredgewidth=0, alpha=alpha, rasterized=many)
-        axes.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color="black", linewidth=2)
-    labels = [
-        f"{textwrap.fill(name, int(of_group * LETTERS_PER_INCH))}\nn = {len(values):,}"
-        for name, values in groups.items()
-    ]
+        median = float(np.median(values))
+        axes.plot([place - 0.3, place + 0.3], [median] * 2, color="black", linewidth=2)
+        labels.append(f"{textwrap.fill(group, int(of_group * LETTERS_PER_INCH))}\nn = {len(values):,}")
+        medians.append(f"{share(median)} in {group} (n = {len(values)})")
     axes.set_xticks(range(len(groups)), labels)
     axes.set_xlim(-0.6, len(groups) - 0.4)
-    finish(axes, x, y)
-    return drawing
-
-
-def medians(groups: Mapping[str, Sequence[float]]) -> str:
-    """`.91 in 1 (n = 22), .90 in 2 (n = 59)`."""
-    return ", ".join(
-        f"{share(float(np.median(values)))} in {name} (n = {len(values)})" for name, values in groups.items()
-    )
+    finish(axes, x, DICE)
+    alt = f"Dice of the lesions by {x}; medians: {', '.join(medians)}."
+    return Figure(name, drawing, alt, f"Each point is a lesion, the line is the median.{note}")
 
 
 def shrunk(pixels: np.ndarray) -> np.ndarray:
@@ -162,14 +139,9 @@ def show_outlined(
     predictions: Sequence[np.ndarray],
     limits: tuple[float, float] | None = None,
 ) -> None:
-    """Show an image with outlines of the masks over it, at most `LONGEST` pixels long.
+    """Show an image `(X, Y)` with outlines of the masks over it, at most `LONGEST` pixels long.
 
-    Args:
-        axes: Axes to draw in.
-        image: Image `(X, Y)`.
-        truths: Masks `(X, Y)`, drawn in blue.
-        predictions: Masks `(X, Y)`, drawn in orange.
-        limits: Grey levels of black and of white; None for the image's own minimum and maximum.
+    Black and white are at `limits`, or at the image's own minimum and maximum.
     """
     show_detail(axes, shrunk(image), limits or (float(image.min()), float(image.max())))
     for masks, colour in ((truths, BLUE), (predictions, ORANGE)):

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
 from PIL import Image
 
-from custom.data import FILE_KEYS
 from custom.metrics.vocabulary import ATTRIBUTES, METRICS, measured_metrics
 from custom.readers import read_pixels
 from scripts.common.cases import Row, by_dice, draw_case, read_case
-from scripts.common.formatting import count, slug
+from scripts.common.formatting import count
 from scripts.common.parallel import parallel_map
-from scripts.report.blocks import Block, PicturedRow, SortableTable, Text
+from scripts.report.blocks import Block, NotThere, SortableTable, Text
 from scripts.report.figures import COLOURS
 from scripts.report.lesions import DIAMETER, diameter, is_known
-from scripts.report.sources import Evaluation, Run, StudyResults, average_seeds
+from scripts.report.sources import Evaluation, Run, StudyResults
 
 SIDE, QUALITY = 96, 70
 # Most on a page; with 2.5 kB each, and a third more as text, they take 8 MB of it.
@@ -42,14 +42,9 @@ def lesion_tables(run: Run) -> list[Block]:
     for evaluation in run.evaluations:
         pictures = thumbnails(evaluation, left)
         left -= len(pictures)
-        measures = {
-            METRICS[name].heading: {
-                row["lesion_id"]: round(row[name], METRICS[name].decimals) for row in evaluation.lesions
-            }
-            for name in measured_metrics()
-        }
+        measures = {METRICS[name].heading: _rounded(evaluation.lesions, name) for name in measured_metrics()}
         blocks.append(Text(_about(run.title(evaluation), evaluation, len(pictures))))
-        blocks.append(_table(f"lesions_{slug(evaluation.name)}", evaluation, measures, pictures))
+        blocks.append(_table(evaluation, measures, pictures))
     return blocks
 
 
@@ -60,24 +55,20 @@ def study_lesion_table(study: StudyResults) -> list[Block]:
         return []
     reference = study.reference
     evaluation = tested[reference][0]
-    measures = {
-        arm: {row["lesion_id"]: round(row["dice"], 3) for row in average_seeds(arm, evaluations)}
-        for arm, evaluations in tested.items()
-    }
-    ellipse = METRICS["dice_ellipse"]
-    measures[ellipse.heading] = {
-        row["lesion_id"]: round(row["dice_ellipse"], ellipse.decimals) for row in evaluation.lesions
-    }
+    measures = {arm: _rounded(study.mean_lesions(arm), "dice") for arm in tested}
+    measures[METRICS["dice_ellipse"].heading] = _rounded(evaluation.lesions, "dice_ellipse")
     pictures = thumbnails(evaluation, THUMBNAILS)
     about = f"{_about(evaluation.tested_on, evaluation, len(pictures))} The picture is that of {reference}."
     if len(tested[reference]) > 1:
         about += " The Dice of an arm is the mean over its seeds."
-    return [Text(about), _table("lesions", evaluation, measures, pictures)]
+    return [Text(about), _table(evaluation, measures, pictures)]
 
 
-def _table(
-    name: str, evaluation: Evaluation, measures: dict[str, dict[str, float]], pictures: dict[str, bytes]
-) -> SortableTable:
+def _rounded(lesions: Sequence[Row], name: str) -> dict[str, float]:
+    return {row["lesion_id"]: round(row[name], METRICS[name].decimals) for row in lesions}
+
+
+def _table(evaluation: Evaluation, measures: dict[str, dict[str, float]], pictures: dict[str, bytes]) -> SortableTable:
     """A table with what is known of each lesion, its `measures` by heading and lesion, and its size."""
     rows = by_dice(evaluation.lesions)
     known = [key for key in ATTRIBUTES if any(is_known(row[key]) for row in rows)]
@@ -86,11 +77,10 @@ def _table(
         lesion = row["lesion_id"]
         # An arm of other folds was not tested on all of them.
         values = [by_lesion.get(lesion, math.nan) for by_lesion in measures.values()]
-        cells = [lesion, *(row[key] for key in known), *values, round(diameter(row), 1)]
-        shown.append(PicturedRow(cells, pictures.get(lesion), f"{lesion} with its true and its predicted outline"))
+        shown.append([lesion, *(row[key] for key in known), *values, round(diameter(row), 1)])
     several = [key for key in known if key != "patient_id" and len({row[key] for row in rows}) > 1]
     columns = ["lesion", *(ATTRIBUTES[key] for key in known), *measures, DIAMETER]
-    return SortableTable(name, columns, [ATTRIBUTES[key] for key in several], shown)
+    return SortableTable(columns, [ATTRIBUTES[key] for key in several], shown, pictures)
 
 
 def _about(where: str, evaluation: Evaluation, pictured: int) -> str:
@@ -104,29 +94,23 @@ def _about(where: str, evaluation: Evaluation, pictured: int) -> str:
 
 
 def thumbnails(evaluation: Evaluation, number: int) -> dict[str, bytes]:
-    """Draw JPEGs of the `number` lesions of lowest Dice, by `lesion_id`; none where the data set is gone."""
-    if evaluation.data is None:
-        return {}
-    entries = evaluation.data.entries
+    """Draw JPEGs of the `number` lesions of lowest Dice, by `lesion_id`, without those whose files are gone."""
     by_image: dict[str, list[_Drawable]] = defaultdict(list)
     for row in by_dice(evaluation.lesions)[:number]:
-        entry = entries[row["lesion_id"]]
-        if all(Path(entry[key]).is_file() for key in FILE_KEYS):
+        with suppress(NotThere):
+            entry = evaluation.entry(row)
             by_image[entry["image"]].append((entry, row, evaluation.prediction(row)))
+    if not by_image:
+        return {}
     mammograms = list(by_image.values())
-    if _pixels(mammograms) < WORTH_SPREADING:
+    with Image.open(mammograms[0][0][0]["label"]) as mask:
+        # The other mammograms are taken to be as large as the first.
+        pixels = math.prod(mask.size) * sum(map(len, mammograms))
+    if pixels < WORTH_SPREADING:
         drawn = [_draw(lesions) for lesions in mammograms]
     else:
         drawn = parallel_map(_draw, mammograms, None, f"Thumbnails of {evaluation.name}", "mammogram")
     return {lesion: jpeg for of_mammogram in drawn for lesion, jpeg in of_mammogram.items()}
-
-
-def _pixels(mammograms: Sequence[Sequence[_Drawable]]) -> int:
-    """The number of pixels of the mammograms of all lesions, judged by the first."""
-    if not mammograms:
-        return 0
-    with Image.open(mammograms[0][0][0]["label"]) as mask:
-        return math.prod(mask.size) * sum(map(len, mammograms))
 
 
 def _draw(lesions: Sequence[_Drawable]) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ import math
 from custom.metrics.vocabulary import ATTRIBUTES, BOX, GROUPS
 from scripts.common.cases import Row
 from scripts.common.datasets import UNKNOWN
+from scripts.common.formatting import count
 
 DIAMETER = "diameter, pixels"
 
@@ -31,6 +32,11 @@ def named_value(attribute: str, value: str) -> str:
 def known_attributes(row: Row) -> str:
     """The known attributes of a lesion: `BI-RADS 4, ACR density 2, view MLO`."""
     return ", ".join(named_value(attribute, row[attribute]) for attribute in GROUPS if is_known(row[attribute]))
+
+
+def left_out(number: int) -> str:
+    """The end of a caption about the known values of an attribute."""
+    return f" Without a known value and left out: {count(number, 'lesion')}." if number else ""
 
 
 def diameter(row: Row) -> float:

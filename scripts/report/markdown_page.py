@@ -20,13 +20,7 @@ _NUMBER = re.compile(r"[<>≤≥]? ?[+±\N{MINUS SIGN}-]?(\.?\d|∞)")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as a page shows it.
-
-    Attributes:
-        address: Data URI.
-        width: Width in CSS pixels at which its letters have the size that they were drawn in.
-        height: Height in CSS pixels.
-    """
+    """A figure as a data URI, and the size in CSS pixels at which its letters have the size they were drawn in."""
 
     address: str
     width: int
@@ -62,7 +56,8 @@ class _Fit(Treeprocessor):
         self.show = show
 
     def run(self, root: Element) -> None:
-        for element in list(root.iter()):
+        children = [(parent, place, child) for parent in root.iter() for place, child in enumerate(parent)]
+        for parent, place, element in children:
             if element.tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
                 element.tag = f"h{min(int(element.tag[1]) + LEVELS_LOWER, LOWEST)}"
             elif element.tag == "img":
@@ -71,11 +66,8 @@ class _Fit(Treeprocessor):
                 element.tag, element.attrib = "span", {}
             elif element.tag == "table":
                 _fit_table(element)
-        for parent in list(root.iter()):
-            for place, child in enumerate(list(parent)):
-                if child.tag == "table":
-                    parent[place] = box = Element("div", {"class": "scroll", "tabindex": "0"})
-                    box.append(child)
+                parent[place] = box = Element("div", {"class": "scroll", "tabindex": "0"})
+                box.append(element)
 
     def _fit_image(self, image: Element) -> None:
         picture, alt = self.show(image.get("src", "")), image.get("alt", "")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from custom.metrics.vocabulary import METRICS, Row
-from scripts.common.formatting import share, slug
+from scripts.common.formatting import metric_text, slug
 from scripts.report.blocks import Block, Figure, Figures, NotThere, Table, Text
 from scripts.report.figures import dice_violins, new_axes
 from scripts.report.run_card import evaluating_command
@@ -63,7 +63,7 @@ def _metric_table(run: Run, evaluation: Evaluation) -> Table:
     for name, metric in METRICS.items():
         values = summary["per_lesion"][name]
         mean, sd, median, pooled = (
-            "" if value is None else shown_metric(name, value)
+            "" if value is None else metric_text(name, value)
             for value in (*(values[key] for key in ("mean", "sd", "median")), summary["pooled"].get(name))
         )
         rows.append([metric.heading, mean, sd, median, interval(values["interval"], name), pooled])
@@ -74,21 +74,15 @@ def _metric_table(run: Run, evaluation: Evaluation) -> Table:
     return Table(("metric", "mean", "sd", "median", f"{evaluation.confidence} interval", "pooled"), rows, caption)
 
 
-def shown_metric(name: str, value: float) -> str:
-    """A value of a metric as tables show it: a share as .895, what has a unit as 12.4."""
-    metric = METRICS[name]
-    return f"{value:.{metric.decimals}f}" if metric.unit else share(value, metric.decimals)
-
-
 def interval(ends: Sequence[float] | None, name: str = "dice") -> str:
     """The interval of a metric, as `.882 to .906`; empty where there is none."""
-    return " to ".join(shown_metric(name, end) for end in ends) if ends else ""
+    return " to ".join(metric_text(name, end) for end in ends) if ends else ""
 
 
 def mean_with_interval(summary: Row, name: str) -> str:
     """The mean of a metric in a summary or a group of it, as `.895 (.882 to .906)`."""
     values = summary["per_lesion"][name]
-    text = shown_metric(name, values["mean"])
+    text = metric_text(name, values["mean"])
     return f"{text} ({interval(values['interval'], name)})" if values["interval"] else text
 
 
@@ -117,13 +111,7 @@ def study_confusion(study: StudyResults) -> list[Block]:
 
 
 def confusion_figure(name: str, matrix: np.ndarray, pixels: str) -> Figure:
-    """Draw a confusion matrix with the share of each row and the counts.
-
-    Args:
-        name: Name of the figure.
-        matrix: Counts `(2, 2)`; rows are the truth (lesion, background), columns the prediction.
-        pixels: Which pixels are counted, in words.
-    """
+    """Draw counts `(2, 2)` and their share of each row; rows are the truth (lesion, background)."""
     classes = ("lesion", "background")
     totals = matrix.sum(axis=1, keepdims=True)
     shares = matrix / np.maximum(totals, 1)

@@ -7,7 +7,7 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,7 @@ from PIL import Image
 from custom.errors import InputError
 from scripts.common.drawing import drawn_as
 from scripts.common.results import CASES, FIGURE
-from scripts.report.blocks import (
-    Block,
-    Command,
-    Document,
-    Figure,
-    Figures,
-    Missing,
-    Section,
-    SortableTable,
-    Table,
-    Text,
-)
+from scripts.report.blocks import Block, Document, Figure, Figures, SortableTable, Table, Text
 from scripts.report.figures import DPI
 from scripts.report.markdown_page import Picture, markdown_html, number_columns
 
@@ -55,23 +44,23 @@ class Page:
     files: dict[str, bytes]
 
 
-def render_page(title: str, sections: Sequence[Section], missing: Sequence[Missing] = (), version: str = "") -> Page:
+def render_page(
+    title: str, sections: Mapping[str, Sequence[Block]], missing: Mapping[str, str] | None = None, version: str = ""
+) -> Page:
     """Make the page. The same sections give the same bytes.
 
     Args:
         title: Title of the page.
-        sections: Sections in their order; the names of their figures differ.
-        missing: Sections that the page names as missing.
-        version: Version of the bundle that makes it.
+        sections: Blocks of each section by its title; the names of their figures differ.
+        missing: Titles of sections that could not be made, and what is missing and how to get it.
+        version: Version of the bundle.
 
     Raises:
         InputError: A picture of a study is damaged.
         ValueError: Two figures have the same name.
     """
     files = _Files()
-    shown = [
-        {"title": section.title, "blocks": [files.show(block) for block in section.blocks]} for section in sections
-    ]
+    shown = {heading: [files.show(block) for block in blocks] for heading, blocks in sections.items()}
     style = (HERE / "page.css").read_text() + "".join(
         f".w{width} img {{ min-width: {round(width * SMALLEST)}px; max-width: {round(width * LARGEST)}px; }}\n"
         for width in sorted(files.widths)
@@ -83,7 +72,7 @@ def render_page(title: str, sections: Sequence[Section], missing: Sequence[Missi
     html = environment.get_template("page.html.j2").render(
         title=title,
         sections=shown,
-        missing=missing,
+        missing=missing or {},
         version=version,
         style=Markup(style),
         script=Markup(script),
@@ -105,8 +94,8 @@ class _Files:
     def show(self, block: Block) -> dict[str, Any]:
         """Return the arguments of the macro `kind` that shows a block."""
         match block:
-            case Text(text) | Command(text):
-                return {"kind": type(block).__name__.lower(), "text": text}
+            case Text():
+                return {"kind": "text", "block": block}
             case Table():
                 return {"kind": "table", "table": block, "numbers": number_columns(block.rows)}
             case Figures(figures):
@@ -170,50 +159,34 @@ def _data_uri(kind: str, content: bytes) -> str:
 
 
 def _show_lesions(table: SortableTable) -> dict[str, Any]:
-    columns = [_column(name, [row.cells[place] for row in table.rows]) for place, name in enumerate(table.columns)]
+    columns = [_column(name, [row[place] for row in table.rows]) for place, name in enumerate(table.columns)]
     choices = {
-        column.name: sorted(set(column.texts), key=_natural) for column in columns if column.name in table.filters
+        column["name"]: sorted(set(column["texts"]), key=_natural)
+        for column in columns
+        if column["name"] in table.filters
     }
-    pictures = [_data_uri("jpeg", row.thumbnail) if row.thumbnail else "" for row in table.rows]
+    pictures = {lesion: _data_uri("jpeg", jpeg) for lesion, jpeg in table.pictures.items()}
     return {"table": table, "columns": columns, "choices": choices, "pictures": pictures}
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column of a table of lesions: the text of each cell, and in a column of numbers the full one for the script."""
-
-    name: str
-    texts: list[str]
-    values: list[str] | None = None
-
-    @property
-    def number(self) -> bool:
-        return self.values is not None
-
-
-def _column(name: str, cells: Sequence[str | float]) -> _Column:
+def _column(name: str, cells: Sequence[str | float]) -> dict[str, Any]:
+    """The text of each cell of a column, and in a column of numbers the full ones for the script."""
     # Empty cells do not make a column of numbers one of words.
     filled = [cell for cell in cells if cell != ""]
     if not filled or any(isinstance(cell, str) for cell in filled):
-        return _Column(name, [str(cell) for cell in cells])
+        return {"name": name, "texts": [str(cell) for cell in cells], "number": False}
     numbers = [math.nan if cell == "" else float(cell) for cell in cells]
-    values = ["" if math.isnan(number) else repr(number).replace("inf", "Infinity") for number in numbers]
-    return _Column(name, shown_numbers(numbers), values)
+    exact = ["" if math.isnan(number) else repr(number).replace("inf", "Infinity") for number in numbers]
+    return {"name": name, "texts": shown_numbers(numbers), "number": True, "exact": exact}
 
 
 def shown_numbers(values: Sequence[float]) -> list[str]:
     """Numbers of a column, with as many decimals as any of them needs but at most three; "" for those that are NaN."""
     rounded = [round(value, DECIMALS) for value in values if math.isfinite(value)]
     decimals = next((n for n in range(DECIMALS) if all(round(value, n) == value for value in rounded)), DECIMALS)
-    return [_shown_number(value, decimals) for value in values]
-
-
-def _shown_number(value: float, decimals: int) -> str:
-    if math.isnan(value):
-        return ""
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:z.{decimals}f}"
+    # Only these need another look than the format gives them.
+    special = {"nan": "", "inf": "∞", "-inf": "-∞"}
+    return [special.get(text, text) for text in (f"{value:z.{decimals}f}" for value in values)]
 
 
 def _natural(text: str) -> tuple[bool, str]:

@@ -11,8 +11,8 @@ from typing import Any
 from custom.data import PARTS
 from scripts.common.cases import Row
 from scripts.common.datasets import full_name
-from scripts.common.formatting import count_lesions, share
-from scripts.report.blocks import Block, Command, Table, Text
+from scripts.common.formatting import count_lesions, share, times
+from scripts.report.blocks import Block, Table, Text
 from scripts.report.curves import kept_epoch
 from scripts.report.sources import Evaluation, Run
 
@@ -30,23 +30,24 @@ def run_card(run: Run) -> list[Block]:
     return [
         Table(("", ""), [*_data_rows(run), *_network_rows(run), *_training_rows(run), *_setting_rows(run)]),
         Text("To train again with the same settings, under a new name:"),
-        Command(f"python -m monai.bundle run training --args_file {_place(run)}/training.json {_data_flag(run)}"),
+        Text(_command(run, "training", {"dataset_dir": _data_place(run.args)}), command=True),
         Text("To evaluate again:"),
-        *(Command(evaluating_command(run, evaluation)) for evaluation in evaluations),
+        *(Text(evaluating_command(run, evaluation), command=True) for evaluation in evaluations),
     ]
 
 
 def evaluating_command(run: Run, evaluation: Evaluation | None = None) -> str:
     """Return the command that repeats an evaluation, or that evaluates on the run's own data."""
-    command = f"python -m monai.bundle run evaluating --args_file {_place(run)}/evaluating.json"
-    if evaluation is None:
-        return f"{command} {_data_flag(run)}"
-    settings = evaluation.summary["settings"]
+    settings = evaluation.summary["settings"] if evaluation else run.args
     given = {"dataset_dir": _data_place(settings)}
     if settings["split"] != run.args["split"]:
         given["split"] = settings["split"]
-    given |= run.changed_settings(evaluation)
-    return " ".join([command, *(f"--{name} {shlex.quote(str(value))}" for name, value in given.items())])
+    return _command(run, "evaluating", given | (run.changed_settings(evaluation) if evaluation else {}))
+
+
+def _command(run: Run, verb: str, given: Row) -> str:
+    flags = [f"--{name} {shlex.quote(str(value))}" for name, value in given.items()]
+    return " ".join([f"python -m monai.bundle run {verb} --args_file {_place(run)}/{verb}.json", *flags])
 
 
 def _place(run: Run) -> str:
@@ -55,10 +56,6 @@ def _place(run: Run) -> str:
     inside_study = (parents[1] / "table.md").is_file()
     place = f"studies/{parents[1].name}/runs/{run.name}" if inside_study else f"runs/{run.name}"
     return shlex.quote(_from_root(run.folder, place))
-
-
-def _data_flag(run: Run) -> str:
-    return f"--dataset_dir {shlex.quote(_data_place(run.args))}"
 
 
 def _data_place(settings: Row) -> str:
@@ -100,14 +97,14 @@ def _network_rows(run: Run) -> Rows:
     filters = [
         "artifacts removed" if args["remove_artifacts"] else "",
         f"Wiener, window {args['wiener_window']}" if args["wiener"] else "",
-        f"CLAHE, clip limit {args['clahe_clip_limit']:g}, {_size(args['clahe_tiles'])} tiles" if args["clahe"] else "",
+        f"CLAHE, clip limit {args['clahe_clip_limit']:g}, {times(args['clahe_tiles'])} tiles" if args["clahe"] else "",
     ]
     shape = "square" if args["square"] else "as the box is"
     return [
         ("network", args["network_name"]),
         *(("parameters", f"{evaluation.summary['parameters']:,}") for evaluation in run.evaluations[:1]),
         ("filters", "; ".join(filter(None, filters)) or "none"),
-        ("crop", f"{shape}, margin {100 * args['margin']:g} % of the box, {_size(args['image_size'])} pixels"),
+        ("crop", f"{shape}, margin {100 * args['margin']:g} % of the box, {times(args['image_size'])} pixels"),
     ]
 
 
@@ -141,7 +138,3 @@ def _setting_rows(run: Run) -> Rows:
 def _portable(value: Any) -> str:
     """A setting as text; of an absolute path its last part."""
     return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else str(value)
-
-
-def _size(pair: list[int]) -> str:
-    return f"{pair[0]} x {pair[1]}"

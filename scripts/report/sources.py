@@ -29,7 +29,6 @@ class _Folder:
 
     @property
     def name(self) -> str:
-        """The name of the folder."""
         return self.folder.name
 
 
@@ -194,6 +193,10 @@ class StudyResults(_Folder):
         }
         return {arm: of_arm for arm, of_arm in evaluations.items() if of_arm}
 
+    def mean_lesions(self, arm: str) -> Sequence[Row]:
+        """Return the lesions of an arm in the first test, see `mean_over_seeds`."""
+        return mean_over_seeds(arm, [evaluation.lesions for evaluation in self.first_tests()[arm]])
+
     def comparable_tests(self) -> dict[str, list[Evaluation]]:
         """Return `first_tests` without the arms that were tested on other mammograms than the reference.
 
@@ -207,25 +210,6 @@ class StudyResults(_Folder):
             raise NotThere(
                 f"The runs of the reference, {reference}, are gone. Start the study again to train them anew."
             )
-        source = _source(evaluations[reference])
-        return {arm: of_arm for arm, of_arm in evaluations.items() if _source(of_arm) == source}
-
-
-def _source(evaluations: Sequence[Evaluation]) -> tuple[str, str]:
-    dataset = evaluations[0].summary["dataset"]
-    return dataset["name"], dataset["source"]
-
-
-def average_seeds(arm: str, evaluations: Sequence[Evaluation]) -> list[Row]:
-    """Return the lesions of an arm with their metadata, the measures averaged over the seeds.
-
-    Args:
-        arm: Name of the arm.
-        evaluations: Evaluations of its seeds.
-
-    Raises:
-        InputError: The seeds were tested on different lesions.
-    """
-    about = {lesion["lesion_id"]: lesion for lesion in evaluations[0].lesions}
-    lesions = mean_over_seeds(arm, [evaluation.lesions for evaluation in evaluations])
-    return [{**about[lesion["lesion_id"]], **lesion} for lesion in lesions]
+        datasets = {arm: of_arm[0].summary["dataset"] for arm, of_arm in evaluations.items()}
+        sources = {arm: (dataset["name"], dataset["source"]) for arm, dataset in datasets.items()}
+        return {arm: of_arm for arm, of_arm in evaluations.items() if sources[arm] == sources[reference]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from custom.transforms import (
 )
 from scripts.common.cases import CONTEXT, Row, by_dice
 from scripts.common.drawing import BLUE, ORANGE, show_detail
-from scripts.common.formatting import share
+from scripts.common.formatting import share, times
 from scripts.report.blocks import Block, Figure, Figures, NotThere
 from scripts.report.figures import WIDTH, new_tiles, show_box, shrunk
 from scripts.report.lesions import box_of
@@ -37,18 +37,10 @@ AUGMENTED = 3
 GREY_LEVELS = (0.0, 255.0)
 RANDOM = {RandRotate90d: "rotated by 90 degrees", RandFlipd: "mirrored", RandCropLesiond: "cut around a shifted box"}
 
-Item = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Step:
-    """A mammogram after a transform.
-
-    Attributes:
-        transform: Transform that was done last.
-        image: Image `(X, Y)`.
-        change: Image less what it was before; None where it was not there or of another size.
-    """
+    """A mammogram `(X, Y)` after a transform, and its change by it; None where it was not there or of another size."""
 
     transform: Transform
     image: np.ndarray
@@ -65,10 +57,10 @@ def preprocessing_stages(run: Run) -> list[Block]:
     item = lesion_items([evaluations[0].entry(row)])[0]
     parser = read_chain(run)
     of_frame, of_crop = (parser.get_parsed_content(f"{name}_transforms") for name in ("frame", "crop"))
-    steps = Steps(item)
+    steps = through(item, [*of_frame, *of_crop])
     # A frame is large: what is shown of it is taken before the next step is done.
-    frames = [_of_frame(step, row) for step in steps.through(of_frame) if _shown(step)]
-    crops = [step for step in steps.through(of_crop) if _shown(step)]
+    frames = [_of_frame(step, row) for step in islice(steps, len(of_frame)) if _shown(step)]
+    crops = [step for step in steps if _shown(step)]
     samples, random = augmented(parser, item)
     boxed = bool(run.args.get("box_channel"))
     return [Figures([_frame_figure(row, frames), _crop_figure(row, crops, samples, random, boxed)])]
@@ -112,19 +104,14 @@ def augmented(parser: ConfigParser, item: Mapping[str, Any]) -> tuple[list[np.nd
     return samples, random
 
 
-class Steps:
-    """Takes an item through transforms; `item` is what they have made of it so far."""
-
-    def __init__(self, item: Item) -> None:
-        self.item = item
-
-    def through(self, transforms: Sequence[Callable[[Item], Item]]) -> Iterator[Step]:
-        for transform in transforms:
-            before = self.item["image"]
-            self.item = transform(self.item)
-            image = np.asarray(self.item["image"])[0]
-            comparable = not isinstance(before, str) and before.shape[1:] == image.shape
-            yield Step(transform, image, image - np.asarray(before)[0] if comparable else None)
+def through(item: Mapping[str, Any], transforms: Sequence[Any]) -> Iterator[Step]:
+    """Take an item through transforms, one at a time."""
+    for transform in transforms:
+        before = item["image"]
+        item = transform(item)
+        image = np.asarray(item["image"])[0]
+        comparable = not isinstance(before, str) and before.shape[1:] == image.shape
+        yield Step(transform, image, image - np.asarray(before)[0] if comparable else None)
 
 
 def _shown(step: Step) -> bool:
@@ -174,20 +161,16 @@ def _title(step: Step) -> str:
         case RemoveArtifactsd():
             return "artifacts\nremoved"
         case WienerFilterd():
-            return f"Wiener filter,\n{_times(transform.converter.window)} pixels"
+            return f"Wiener filter,\n{times(transform.converter.window)} pixels"
         case CLAHEd():
-            return f"CLAHE, clip {transform.converter.clip_limit:g},\n{_times(transform.converter.tiles)} tiles"
+            return f"CLAHE, clip {transform.converter.clip_limit:g},\n{times(transform.converter.tiles)} tiles"
         case CropLesiond():
-            return f"crop, margin {share(transform.cropper.margin, 2)},\n{_times(step.image.shape)} pixels"
+            return f"crop, margin {share(transform.cropper.margin, 2)},\n{times(step.image.shape)} pixels"
         case Resized():
-            return f"resized to\n{_times(step.image.shape)} pixels"
+            return f"resized to\n{times(step.image.shape)} pixels"
         case ScaleIntensityd():
             return f"normalised to\n{step.image.min():g} to {step.image.max():g}"
     return "as stored\n" if step.change is None else f"{type(transform).__name__}\n"
-
-
-def _times(sides: Sequence[int]) -> str:
-    return " x ".join(map(str, sides))
 
 
 def _frame_figure(row: Row, stages: Sequence[_Stage]) -> Figure:

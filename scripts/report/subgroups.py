@@ -13,12 +13,12 @@ from custom.metrics.summary import describe
 from custom.metrics.vocabulary import ATTRIBUTES, GROUPS
 from scripts.common.cases import Row
 from scripts.common.drawing import BLUE, GREY, LIGHT_GREY
-from scripts.common.formatting import count, share
+from scripts.common.formatting import share
 from scripts.report.blocks import Block, Figure, Figures, Table, Text
 from scripts.report.figures import DICE, MANY_POINTS, dice_violins, finish, new_axes
-from scripts.report.lesions import DIAMETER, diameter, is_known, named_value, shown_value
+from scripts.report.lesions import DIAMETER, diameter, is_known, left_out, named_value, shown_value
 from scripts.report.metrics import interval
-from scripts.report.sources import Evaluation, Run, StudyResults, average_seeds
+from scripts.report.sources import Evaluation, Run, StudyResults
 
 SIZE = f"lesion's {DIAMETER}"
 QUARTERS = 4
@@ -63,16 +63,19 @@ def group_by_size(lesions: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def summaries(evaluation: Evaluation) -> dict[str, Row]:
-    """Return what `describe` returns of each group by its name: of the values of every attribute, then of the sizes."""
-    by_attribute = {
-        named_value(attribute, value): group
-        for attribute in GROUPS
-        for value, group in _known_first(evaluation.summary["by"][attribute])
-    }
-    return by_attribute | {
-        f"diameter {name} pixels": describe(lesions, *evaluation.bootstrap)
-        for name, lesions in group_by_size(evaluation.lesions).items()
-    }
+    """Return what `describe` returns of each group by its name: of the values of every attribute, then of the sizes.
+
+    An attribute that no lesion has is left out; the lesions without a value come last.
+    """
+    found: dict[str, Row] = {}
+    for attribute in GROUPS:
+        groups = evaluation.summary["by"][attribute]
+        if any(map(is_known, groups)):
+            values = sorted(groups, key=lambda value: (not is_known(value), value))
+            found |= {named_value(attribute, value): groups[value] for value in values}
+    for size, lesions in group_by_size(evaluation.lesions).items():
+        found[f"diameter {size} pixels"] = describe(lesions, *evaluation.bootstrap)
+    return found
 
 
 def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
@@ -81,8 +84,7 @@ def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
     for attribute in GROUPS:
         groups = {shown_value(attribute, value): group for value, group in group_lesions(lesions, attribute).items()}
         if groups:
-            left_out = len(lesions) - sum(map(len, groups.values()))
-            note = f" Without a known value and left out: {count(left_out, 'lesion')}." if left_out else ""
+            note = left_out(len(lesions) - sum(map(len, groups.values())))
             figures.append(dice_violins(f"dice_by_{attribute}{end}", groups, ATTRIBUTES[attribute], note))
     note = (
         " The diameter is that of the circle with as many pixels of the source image. The groups are quarters of the "
@@ -153,16 +155,9 @@ def _table(evaluation: Evaluation, about: str) -> Table:
     )
 
 
-def _known_first(groups: Mapping[str, Row]) -> list[tuple[str, Row]]:
-    """The groups in the order of their values, that of no value last; none where no lesion has one."""
-    if not any(map(is_known, groups)):
-        return []
-    return sorted(groups.items(), key=lambda item: (not is_known(item[0]), item[0]))
-
-
 def arms(study: StudyResults) -> list[Block]:
     """Show the Dice of the lesions in each arm, and of each arm in each subgroup; in the study's first test."""
-    lesions = {arm: average_seeds(arm, evaluations) for arm, evaluations in study.first_tests().items()}
+    lesions = {arm: study.mean_lesions(arm) for arm in study.first_tests()}
     if not lesions:
         return []
     note = " Dice is averaged over the seeds."
@@ -173,7 +168,7 @@ def arms(study: StudyResults) -> list[Block]:
     return [Figures([figure]), *([table] if table.rows else [])]
 
 
-def _arms_table(lesions: dict[str, list[Row]]) -> Table:
+def _arms_table(lesions: Mapping[str, Sequence[Row]]) -> Table:
     """A row for each group, a column for each arm; the number of lesions in one column where all arms have the same."""
     same = len({frozenset(lesion["lesion_id"] for lesion in rows) for rows in lesions.values()}) == 1
 

@@ -35,7 +35,6 @@ class ArmResult:
     """Results of one arm in one test.
 
     Attributes:
-        arm: Name of the arm.
         test: Name of the test; empty in a study with a single test.
         lesions: Rows of `lesions.csv` of each seed, numbers as float.
         curves: `at_best_epoch` of each seed.

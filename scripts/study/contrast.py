@@ -16,7 +16,7 @@ from custom.readers import read_mask, read_pixels
 from custom.transforms import CLAHE, CropLesion, mask_box
 from custom.transforms.artifacts import breast_mask, brighter_than_background, largest_object
 from scripts.common.drawing import BLUE, ORANGE, show_detail
-from scripts.common.formatting import text_table
+from scripts.common.formatting import text_table, times
 from scripts.common.phantom.measure import lesion_ring
 from scripts.study.images import (
     NUMBER,
@@ -73,7 +73,7 @@ def measure_contrast(datalist: Datalist, part: str, cases: Sequence[str] | None,
     values = {method: [row["cnr"] for row in rows if row["method"] == method] for method in METHODS}
     parameters = [
         [EQUALISATION, "OpenCV's, of the whole mammogram, 8 bit"],
-        ["CLAHE", f"clip limit {CLIP_LIMIT:g}, {TILES[0]} x {TILES[1]} tiles"],
+        ["CLAHE", f"clip limit {CLIP_LIMIT:g}, {times(TILES)} tiles"],
     ]
     blocks = _blocks(list(details), values)
     return Measured(rows, list(details), blocks, parameters, _draw(values), _draw_details(details, values))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, cast
+from typing import Annotated, Any, NotRequired
 
 from annotated_types import MinLen
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import TypedDict
 
 from custom.errors import InputError
@@ -29,20 +28,19 @@ class _Arm(TypedDict):
     tests: NotRequired[list[str]]
 
 
-class _Content(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
+class _Content(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     description: str
-    config_file: NotRequired[list[str]]
     reference: str
     arms: dict[str, _Arm]
-    tests: NotRequired[Annotated[dict[str, Overrides], MinLen(1)]]
-    test_heading: NotRequired[str]
-    paper: NotRequired[dict[str, dict[str, str]]]
+    tests: Annotated[dict[str, Overrides], MinLen(1)] = {"": {}}
+    test_heading: str = "test"
+    paper: dict[str, dict[str, str]] = {}
+    config_file: list[str] = []
 
 
-@dataclass(frozen=True)
-class Study:
+class Study(_Content):
     """Arms that differ in what they override.
 
     Attributes:
@@ -58,13 +56,6 @@ class Study:
     """
 
     name: str
-    description: str
-    reference: str
-    arms: dict[str, Overrides]
-    tests: dict[str, Overrides] = field(default_factory=lambda: {"": {}})
-    test_heading: str = "test"
-    paper: dict[str, dict[str, str]] = field(default_factory=dict)
-    config_file: list[str] = field(default_factory=list)
 
     def config_files(self, arm: str) -> list[str]:
         """Return absolute paths of the arm's config files; they are relative to `bundle/configs`."""
@@ -73,7 +64,7 @@ class Study:
 
     def overrides(self, arm: str) -> Overrides:
         """Return the ids that the arm overrides."""
-        return {name: value for name, value in self.arms[arm].items() if name not in ("config_file", "tests")}
+        return {name: value for name, value in self.arms[arm].items() if name not in _Arm.__annotations__}
 
     def tests_of(self, arm: str) -> dict[str, Overrides]:
         """Return the tests of the arm: all, or those that it lists."""
@@ -96,12 +87,12 @@ def read_study(name: str) -> Study:
         raise InputError(f"{name}: no such study; expected a JSON file of arms, or one of {known}")
     try:
         # Unlike `read_json`, this refuses lone surrogates, which the table could not be written with in the end.
-        content = TypeAdapter(_Content).validate_json(file.read_bytes())
+        content = _Content.model_validate_json(file.read_bytes())
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the file"
         raise InputError(f"{file}: {where}: {fault['msg'][0].lower()}{fault['msg'][1:]}; see {STUDIES}") from error
-    study = Study(name=file.stem, **cast(dict[str, Any], content))
+    study = Study(name=file.stem, **dict(content))
     try:
         _check(study)
     except InputError as error:
@@ -131,7 +122,14 @@ def _check(study: Study) -> None:
             if test not in study.tests_of(study.reference):
                 raise InputError(f"arm {arm!r}: the reference {study.reference!r} is not put to test {test!r}; add it")
         for metric, text in study.paper.get(arm, {}).items():
-            _check_figure(arm, metric, text)
+            if metric not in PAPER:
+                raise InputError(f"arm {arm}: paper's figure for {metric!r}; expected one of {', '.join(PAPER)}")
+            try:
+                paper_value(text)
+            except ValueError as error:
+                raise InputError(
+                    f"arm {arm}: paper's figure {text!r} for {metric}; expected a number such as '92.92 ± .03'"
+                ) from error
     for kind, names in (("arms", study.arms), ("tests", study.tests)):
         folders = Counter(slug(name) for name in names)
         for name in names:
@@ -140,14 +138,3 @@ def _check(study: Study) -> None:
                     f"{kind}: the name {name!r} gives the folder {slug(name)!r}; expected names that differ in their "
                     "letters A to Z, digits, plus, minus and points: rename it"
                 )
-
-
-def _check_figure(arm: str, metric: str, text: str) -> None:
-    if metric not in PAPER:
-        raise InputError(f"arm {arm}: paper's figure for {metric!r}; expected one of {', '.join(PAPER)}")
-    try:
-        paper_value(text)
-    except ValueError as error:
-        raise InputError(
-            f"arm {arm}: paper's figure {text!r} for {metric}; expected a number such as '92.92 ± .03'"
-        ) from error

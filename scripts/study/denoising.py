@@ -16,7 +16,7 @@ from custom.data import Datalist, boxed_items
 from custom.readers import read_pixels
 from custom.transforms import WienerFilter, mask_box
 from scripts.common.drawing import BLUE, GREEN, GREY, ORANGE, PINK, show_detail
-from scripts.common.formatting import text_table
+from scripts.common.formatting import text_table, times
 from scripts.common.phantom.cohort import STANDARD_VIEWS, draw_patient, random_stream
 from scripts.common.phantom.generate import generate_phantom
 from scripts.study.images import (
@@ -113,13 +113,12 @@ def measure_denoising(datalist: Datalist, part: str, cases: Sequence[str] | None
         rows += phantom_rows
         if number == 1:
             details[name, SHOWN_NOISE] = detail
-    columns, lines = PHANTOM_SIZE
     parameters = [
         ["Gaussian", f"sigma {GAUSSIAN_SIGMA:g}"],
         ["median", f"window {MEDIAN_WINDOW}"],
         ["non-local means", f"h {MEANS_STRENGTH}, patch {MEANS_PATCH}, search window {MEANS_SEARCH}"],
         ["Wiener", f"window {WIENER_WINDOW}, noise power estimated"],
-        ["phantoms", f"number 1 to {NUMBER} of the seed, {columns} x {lines} pixels"],
+        ["phantoms", f"number 1 to {NUMBER} of the seed, {times(PHANTOM_SIZE)} pixels"],
     ]
     return Measured(rows, names, _blocks(rows), parameters, _draw(rows), _draw_details(rows, details))
 
@@ -143,11 +142,8 @@ def psnr(error: float) -> float:
 def measure_phantom(seed: int, number: int) -> tuple[str, list[Row], Images]:
     """Filter a phantom with each of the known noises, and measure inside the breast against the phantom without noise.
 
-    Air is left out, since it is flat: whatever smooths it wins, and half of the frame is air.
-
-    Args:
-        seed: Seed of the phantoms and the noise.
-        number: Number of the phantom, from 1; the views take turns.
+    Air is left out, since it is flat: whatever smooths it wins, and half of the frame is air. `number` counts the
+    phantoms of the seed from 1; the views take turns.
 
     Returns:
         Name of the phantom, a row for each noise and filter (none as well), and details to show.

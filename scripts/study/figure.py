@@ -26,9 +26,7 @@ BASELINE_MARKERS = (("|", 13, 2), ("x", 7, 1))
 def draw_study(rows: Sequence[Row], about: Mapping[str, Any]) -> Figure:
     """Draw lines over the tests where there are several and all their names are numbers, else a line for each row.
 
-    Args:
-        rows: Rows of `study_rows`.
-        about: The same as of `markdown`; `description` is the title, `test` names the axis of the tests.
+    See `markdown` for the arguments; `description` is the title, `test` names the axis of the tests.
     """
     places = {row["test"]: _number(row["test"]) for row in rows}
     known = {test: place for test, place in places.items() if place is not None}

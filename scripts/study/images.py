@@ -48,12 +48,7 @@ def choose_cases(
 ) -> list[dict[str, Any]]:
     """Return the given lesions in their order, else five drawn by seed, or all where there are fewer.
 
-    Args:
-        datalist: Datalist with the lesions.
-        part: `training`, `validation` or `test`.
-        cases: Lesion ids; None to draw.
-        seed: Seed of the draw, 0 or more.
-        one_per: Key that no two cases share: `lesion_id`, or `image` for one lesion of a mammogram at most.
+    No two cases share the key `one_per`: `lesion_id`, or `image` for one lesion of a mammogram at most.
 
     Raises:
         InputError: A case that is not there, none at all, a negative seed, or what `Datalist.part` raises.

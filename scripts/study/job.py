@@ -23,9 +23,6 @@ class Job:
     """One arm of a study with one seed.
 
     Attributes:
-        arm: Name of the arm.
-        seed: Seed of the run.
-        study_dir: Folder of the study.
         config_files: Config files of the training.
         settings: Ids that the training overrides.
         tests: Ids that the evaluation of each test overrides.

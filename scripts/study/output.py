@@ -31,8 +31,8 @@ def write_study(
         folder: Folder of the study, called by its name.
         rows: Rows of the table, all with the same columns; numbers are written in full.
         page: Page in Markdown that shows `figure.png`, and `cases.png` where there is one.
-        figure: Figure of the numbers; written as PNG and PDF.
-        cases: Pictures of mammograms; likewise.
+        figure: Figure of the numbers.
+        cases: Pictures of mammograms.
         document: Markdown file with the lines `<!-- study NAME -->` and `<!-- end NAME -->`.
 
     Raises:
@@ -50,23 +50,19 @@ def write_study(
         insert(Path(document), folder)
 
 
-def insert(file: Path, folder: Path) -> None:
+def insert(document: Path, folder: Path) -> None:
     """Put `table.md` of a study into its place in a document, and its figure beside the document.
 
     The table's headings become two levels lower, since the document has its own above them. Pictures of mammograms stay
     in the study's folder: a document is passed on, and not every data set may be.
 
-    Args:
-        file: Markdown document.
-        folder: Folder of the study.
-
     Raises:
         InputError: The document or the place is not there.
     """
-    check_place(file, "study", folder.name)
-    figure = file.with_name(f"{file.stem}_{folder.name}.png")
+    check_place(document, "study", folder.name)
+    figure = document.with_name(f"{document.stem}_{folder.name}.png")
     table = re.sub("^#", "###", (folder / "table.md").read_text().strip(), flags=re.MULTILINE)
     table = table.replace(f"({FIGURE})", f"({figure.name})")
     table = re.sub(rf"^!\[.*\]\({CASES}\)\n\n", "", table, flags=re.MULTILINE)
     write_if_changed(figure, (folder / FIGURE).read_bytes())
-    put(file, "study", folder.name, table)
+    put(document, "study", folder.name, table)

@@ -74,7 +74,9 @@ def _main_table(rows: Sequence[Row], test: str) -> str:
         test: _cell("test", str),
         "lesions (patients)": lambda row: "" if same else f"{row['lesions']} ({row['patients']})",
         "Dice": partial(_mean, name="dice"),
-        f"minus {rows[0]['reference']}": _difference,
+        f"minus {rows[0]['reference']}": lambda row: (
+            "reference" if row["difference"] is None else _mean(row, "difference", sign="+")
+        ),
         "p (Holm)": _cell("p_holm", lambda p: "< .001" if p < 0.001 else share(p)),
         "significance test": _cell("significance_test", str),
         "effect size": _cell("effect_size", partial(share, decimals=2, sign="+")),
@@ -127,23 +129,14 @@ def _cell(name: str, form: Callable[[Any], str] = share) -> Cell:
     return lambda row: "" if row[name] is None else form(row[name])
 
 
-def _mean(row: Row, name: str) -> str:
+def _mean(row: Row, name: str, sign: str = "") -> str:
     """Mean, sd over the seeds and interval, as far as they exist."""
-    form = partial(metric_text, name)
+    form = partial(share, sign=sign) if sign else partial(metric_text, name)
     text = form(row[name])
-    if row[f"{name}_sd"] is not None:
+    if row.get(f"{name}_sd") is not None:
         text += f" ± {form(row[f'{name}_sd'])}"
     if row[f"{name}_low"] is not None:
         text += f" ({form(row[f'{name}_low'])} to {form(row[f'{name}_high'])})"
-    return text
-
-
-def _difference(row: Row) -> str:
-    if row["difference"] is None:
-        return "reference"
-    text = share(row["difference"], sign="+")
-    if row["difference_low"] is not None:
-        text += f" ({share(row['difference_low'], sign='+')} to {share(row['difference_high'], sign='+')})"
     return text
 
 

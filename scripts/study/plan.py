@@ -28,15 +28,7 @@ OWN_IN_TESTS = OWN - {"dataset_dir"} | {"cache_dir", "evaluation_dir"}
 def plan(
     study: Study, folder: Path, dataset_dir: str, split: str | None, seeds: int, switches: Mapping[str, Any]
 ) -> list[Job]:
-    """Return the jobs of a study: all arms with the first seed, then with the next.
-
-    Args:
-        study: Study to run.
-        folder: Folder of the study.
-        dataset_dir: Prepared data set.
-        split: Datalist of arms that do not name their own; None for the config's.
-        seeds: Number of trainings of each arm.
-        switches: Ids that all arms override.
+    """Return the jobs of a study: all arms with the first seed, then with the next. See `command.study`.
 
     Raises:
         InputError: An id that the config does not have, a value of the wrong kind, an id that the study itself sets or
@@ -107,7 +99,14 @@ def arm_settings(
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     given = {name: config[name] for name in ("epochs", "split")} | given
-    _check_parts(dataset_dir, given["split"])
+    content = Datalist(dataset_dir, given["split"]).content
+    for part in PARTS:
+        if not content.get(part):
+            reason = f" ({content['note']})" if "note" in content else ""
+            raise InputError(
+                f"{dataset_dir}: split {given['split']} has no lesions for {part}{reason}; a study trains, validates "
+                "and tests: choose another --split"
+            )
     return given
 
 
@@ -121,22 +120,11 @@ def _check(config_files: list[str], given: dict[str, Any]) -> None:
     check_names(CommandLine(config_files, given))
     values = merged_config(config_files) | {"dataset_dir": "data", "model": "model.pt"} | given
     known = {name: values[name] for name in Settings.__annotations__ if name in values}
-    check_values({name: value for name, value in known.items() if not _is_expression(value)})
-
-
-def _is_expression(value: object) -> bool:
-    return isinstance(value, dict) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
-
-
-def _check_parts(dataset_dir: str, split: str) -> None:
-    content = Datalist(dataset_dir, split).content
-    for part in PARTS:
-        if not content.get(part):
-            reason = f" ({content['note']})" if "note" in content else ""
-            raise InputError(
-                f"{dataset_dir}: split {split} has no lesions for {part}{reason}; a study trains, validates and tests: "
-                "choose another --split"
-            )
+    # An expression has its value only when a run resolves it.
+    expressions = {
+        name for name, value in known.items() if isinstance(value, dict) or str(value)[:1] in ("$", "@", "%")
+    }
+    check_values({name: value for name, value in known.items() if name not in expressions})
 
 
 def describe(study: Study, jobs: list[Job], dataset_dir: str, switches: Mapping[str, Any]) -> dict[str, Any]:

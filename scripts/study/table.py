@@ -10,7 +10,6 @@ import numpy as np
 
 from custom.errors import InputError
 from custom.metrics.vocabulary import METRICS, value_of
-from scripts.common.formatting import text_table
 from scripts.common.results import mean_over_seeds
 from scripts.study.collect import ArmResult
 from scripts.study.definition import PAPER
@@ -74,14 +73,9 @@ COLUMNS = {
 
 
 def study_rows(results: Sequence[ArmResult], reference: str) -> list[Row]:
-    """Return one row for each arm and test, in the order of the results.
+    """Return one row for each arm and test, in the order of the results; `reference` is compared with test by test.
 
-    Args:
-        results: Each arm and test once.
-        reference: Arm that the others are compared with, test by test.
-
-    Returns:
-        Rows with the keys of `COLUMNS`; numbers are not rounded, what does not exist is None.
+    The keys are those of `COLUMNS`; numbers are not rounded, what does not exist is None.
 
     Raises:
         InputError: The reference is missing in a test, or the seeds of an arm have different lesions.
@@ -131,8 +125,3 @@ def _average(result: ArmResult) -> Row:
 def as_csv(rows: Sequence[Row]) -> list[Row]:
     """Return the rows with one value in each cell, as `table.csv` holds them."""
     return [row | {"dice_of_seeds": " ".join(map(str, row["dice_of_seeds"]))} for row in rows]
-
-
-def columns_table() -> str:
-    """Return the columns of `table.csv` as a Markdown table."""
-    return text_table(("column", "what it is"), [(f"`{name}`", what) for name, what in COLUMNS.items()])

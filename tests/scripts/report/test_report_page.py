@@ -14,18 +14,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
-from scripts.report.blocks import (
-    Command,
-    Document,
-    Figure,
-    Figures,
-    Missing,
-    PicturedRow,
-    Section,
-    SortableTable,
-    Table,
-    Text,
-)
+from scripts.report.blocks import Block, Document, Figure, Figures, SortableTable, Table, Text
 from scripts.report.figures import STYLE, figure_style
 from scripts.report.markdown_page import number_columns
 from scripts.report.page import render_page, shown_numbers
@@ -55,9 +44,7 @@ def _thumbnail(size: int = 96) -> bytes:
 def _lesions(rows: list[tuple[str | float, ...]], filters: tuple[str, ...] = ("density",)) -> SortableTable:
     thumbnail = _thumbnail()
     columns = ("lesion_id", "density", "dice", "hausdorff95")
-    return SortableTable(
-        "lesions", columns, filters, [PicturedRow(row, thumbnail, f"Crop of {row[0]}") for row in rows]
-    )
+    return SortableTable(columns, filters, rows, {row[0]: thumbnail for row in rows})
 
 
 FEW = [
@@ -79,14 +66,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"| arm | Dice |\n| --- | --- |\n| {HOSTILE} | .894 |\n| [a](javascript:alert) | .880 |\n"
     )
     Image.new("RGB", (1300, 400)).save(study / "figure.png", dpi=(130, 130))
-    sections = [
-        Section("Run card", [Text(HOSTILE), Command(f"python -m scripts {'x' * 300}")]),
-        Section("Metrics", [Table(["metric", "mean"], [[HOSTILE, ".5"], ["Dice", ".894"]], f"Over {'lesions ' * 30}")]),
-        Section("Figures", [Figures([_draw("narrow"), _draw("other")]), Figures([_draw("wide", 10, True)])]),
-        Section("Lesions", [_lesions(FEW)]),
-        Section("Study", [Document(study / "table.md")]),
-    ]
-    made = render_page(f"Run {HOSTILE}", sections, [Missing("Calibration", HOSTILE)])
+    sections: dict[str, list[Block]] = {
+        "Run card": [Text(HOSTILE), Text(f"python -m scripts {'x' * 300}", command=True)],
+        "Metrics": [Table(["metric", "mean"], [[HOSTILE, ".5"], ["Dice", ".894"]], f"Over {'lesions ' * 30}")],
+        "Figures": [Figures([_draw("narrow"), _draw("other")]), Figures([_draw("wide", 10, True)])],
+        "Lesions": [_lesions(FEW)],
+        "Study": [Document(study / "table.md")],
+    }
+    made = render_page(f"Run {HOSTILE}", sections, {"Calibration": HOSTILE})
     file = folder / "report.html"
     file.write_text(made.html)
     return file
@@ -184,9 +171,9 @@ def test_two_thousand_lesions(open_page: Callable[..., Chrome], tmp_path: Path):
     rng = np.random.default_rng(0)
     rows = [(f"P_{number:05d}_LEFT_CC", str(number % 4), *rng.random(2).tolist()) for number in range(2000)]
     table = _lesions(rows)
-    assert 2000 < len(table.rows[0].thumbnail or b"") < 3500
+    assert 2000 < len(table.pictures[table.rows[0][0]]) < 3500
     started = time.perf_counter()
-    html = render_page("Run", [Section("Lesions", [table])]).html
+    html = render_page("Run", {"Lesions": [table]}).html
     assert time.perf_counter() - started < 10
     assert len(html) < 15e6
     (tmp_path / "report.html").write_text(html)
@@ -212,7 +199,7 @@ def test_the_same_sections_give_the_same_bytes(tmp_path: Path):
 
     def render() -> dict[str, bytes]:
         blocks = [Figures([_draw("curve"), _draw("photo", photographic=True)]), Document(study / "table.md")]
-        made = render_page("Run", [Section("Figures", blocks)])
+        made = render_page("Run", {"Figures": blocks})
         return made.files | {"page": made.html.encode()}
 
     first, second = render(), render()
@@ -225,7 +212,7 @@ def test_the_same_sections_give_the_same_bytes(tmp_path: Path):
 
 
 def test_two_figures_of_one_name_are_refused():
-    sections = [Section("Figures", [Figures([_draw("curve"), _draw("curve", width=3)])])]
+    sections = {"Figures": [Figures([_draw("curve"), _draw("curve", width=3)])]}
     with pytest.raises(ValueError, match=r"two figures are called curve\.png"):
         render_page("Run", sections)
 

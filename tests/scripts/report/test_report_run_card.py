@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.report.blocks import Command, Table
+from scripts.report.blocks import Table, Text
 from scripts.report.reading import read_run
 from scripts.report.run_card import ROOT, evaluating_command, run_card
 from tests.scripts.report.bare_run import evaluation, lesion, run_of
@@ -48,7 +48,7 @@ def test_commands_repeat_the_run(tmp_path: Path, dataset: Path, study: bool):
     if study:
         (tmp_path / "studies" / "my arms" / "table.md").write_text("")
     place = "'studies/my arms/runs/first'" if study else "runs/first"
-    commands = [block.text for block in run_card(read_run(folder, [])) if isinstance(block, Command)]
+    commands = [block.text for block in run_card(read_run(folder, [])) if isinstance(block, Text) and block.command]
     assert commands == [
         f"python -m monai.bundle run {task} --args_file {place}/{task}.json --dataset_dir data/prepared"
         for task in ("training", "evaluating")
@@ -60,7 +60,7 @@ def test_commands_name_the_places_that_lie_in_the_repository(dataset_dir: str):
     of_demo = evaluation("e", [lesion(0)], dataset_dir=dataset_dir)
     run = replace(run_of(of_demo), folder=ROOT / "demo" / "runs" / "demo_1")
     run.args["dataset_dir"] = dataset_dir
-    commands = [block.text for block in run_card(run) if isinstance(block, Command)]
+    commands = [block.text for block in run_card(run) if isinstance(block, Text) and block.command]
     assert commands == [
         f"python -m monai.bundle run {task} --args_file demo/runs/demo_1/{task}.json --dataset_dir demo/cbis_ddsm"
         for task in ("training", "evaluating")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.common.results import mean_over_seeds
 from scripts.report.blocks import NotThere
-from scripts.report.sources import average_seeds
 from tests.scripts.report.bare_run import evaluation, lesion, run_of
 from tests.scripts.report.pictured_run import made_study
 
@@ -50,7 +50,7 @@ def test_a_title_names_what_is_unlike_the_training():
 
 def test_the_seeds_of_an_arm_are_averaged():
     other = evaluation("test", [lesion(1, 0.5), lesion(0, 0.7)])
-    (first, second) = average_seeds("arm", [OWN, other])
+    (first, second) = mean_over_seeds("arm", [OWN.lesions, other.lesions])
     assert (first["lesion_id"], first["density"]) == ("L_0", "2")
     assert first["dice"] == pytest.approx(0.8)
     assert second["dice"] == pytest.approx(0.7)

@@ -9,7 +9,7 @@ from monai.transforms import Compose
 
 from custom.data import lesion_items
 from scripts.report.blocks import Figures, NotThere
-from scripts.report.stages import Steps, augmented, preprocessing_stages, read_chain
+from scripts.report.stages import augmented, preprocessing_stages, read_chain, through
 from tests.helpers import ROOT, TRAIN, with_files
 from tests.scripts.report.pictured_run import made_run
 
@@ -42,7 +42,7 @@ def test_steps_equal_the_chain_in_one_go(tmp_path: Path, dataset: Path):
     run = made_run(tmp_path / "run", dataset)
     item = lesion_items([run.evaluations[0].entry(run.evaluations[0].lesions[0])])[0]
     transforms = read_chain(run).get_parsed_content("frame_transforms")
-    steps = list(Steps(dict(item)).through(transforms))
+    steps = list(through(dict(item), transforms))
     for place, step in enumerate(steps, start=1):
         np.testing.assert_array_equal(step.image, Compose(transforms[:place])(dict(item))["image"][0])
     assert steps[0].change is None

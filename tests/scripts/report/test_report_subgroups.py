@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scripts.report.blocks import Figure, Figures, Table, Text
-from scripts.report.figures import draw_violins, medians
+from scripts.report.figures import dice_violins
 from scripts.report.sources import StudyResults
 from scripts.report.subgroups import arms, group_by_size, running_median, subgroups
 from tests.scripts.report.bare_run import evaluation, lesion, run_of
@@ -122,15 +122,16 @@ def test_dice_against_size_has_a_trend_from_twenty_lesions_on():
 
 
 def test_violins_are_drawn_of_five_values_on_and_hold_their_points():
-    drawing = draw_violins({"few": [0.1, 0.2, 0.3, 0.4], "long name of a group": [0.1, 0.2, 0.3, 0.4, 0.5]}, "x", "y")
-    axes = drawing.get_axes()[0]
+    lesions = [lesion(number, dice) for number, dice in enumerate((0.1, 0.2, 0.3, 0.4, 0.5))]
+    figure = dice_violins("name", {"few": lesions[:4], "long name of a group": lesions}, "x")
+    axes = figure.drawing.get_axes()[0]
     (body,) = axes.collections
     outline = body.get_paths()[0].vertices
     points = axes.lines[2].get_xydata()
     for x, y in points:
         near = outline[np.abs(outline[:, 1] - y) < 0.01]
         assert near[:, 0].min() <= x <= near[:, 0].max()
-    assert medians({"a": [0.2, 0.4]}) == ".300 in a (n = 2)"
+    assert figure.alt == "Dice of the lesions by x; medians: .250 in few (n = 4), .300 in long name of a group (n = 5)."
 
 
 @pytest.fixture

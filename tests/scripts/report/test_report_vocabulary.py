@@ -46,7 +46,7 @@ def test_a_new_metric_is_in_every_table(tmp_path: Path, dataset: Path, monkeypat
     assert [HEADING, "4.3", "0.0", "4.3", "4.3 to 4.3", ""] in table.rows
     assert "Surface distance = the mean distance of the outlines." in text.text
     (lesions,) = (block for block in lesion_tables(run) if isinstance(block, SortableTable))
-    assert {row.cells[lesions.columns.index(HEADING)] for row in lesions.rows} == {4.3}
+    assert {row[lesions.columns.index(HEADING)] for row in lesions.rows} == {4.3}
 
     (results / "summary.json").write_text(json.dumps(summary | {"model_sha256": file_sha256(RELEASED)}))
     document = tmp_path / "README.md"
