@@ -28,7 +28,7 @@ BATCH_NORM = {
     "network": {
         "_target_": "BasicUNetPlusPlus",
         "spatial_dims": 2,
-        "in_channels": 2,
+        "in_channels": "@in_channels",
         "out_channels": 1,
         "features": "@features",
         "norm": "batch",
