@@ -248,6 +248,7 @@ def test_no_run_folder_is_left_behind(train: Callable, own_dataset: Path, spoil:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_the_program_ends_in_one_line_and_exit_code_2(own_dataset: Path, tmp_path: Path, workers: str):
     image = sorted((own_dataset / "images").iterdir())[0]

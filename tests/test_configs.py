@@ -63,6 +63,7 @@ def test_style(file: Path):
     assert not re.search(r'"/(home|Users|root|work|tmp)/', text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "kind"),
     [([TRAIN], "train"), ([TRAIN, EVALUATE], "train"), ([INFERENCE], "infer")]

@@ -25,6 +25,8 @@ from custom.handlers import SeedEpochs, read_lesions
 from scripts.prepare.manifest import prepare_manifest
 from tests.helpers import ROOT, SMALL, TRAIN, scalars, with_files
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = [
     "lesion_id",
     "patient_id",

@@ -21,6 +21,8 @@ from test_bad_input import refused
 from scripts.prepare.manifest import prepare_manifest
 from tests.helpers import ROOT, SMALL, TRAIN, scalars, write_manifest
 
+pytestmark = pytest.mark.slow
+
 MULTI_GPU = TRAIN.replace("train.json", "multi_gpu_train.json")
 PROCESSES = 2
 BATCH_NORM = {

@@ -26,6 +26,8 @@ from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.inbreast import prepare_inbreast
 from scripts.report.command import report
 
+pytestmark = pytest.mark.slow
+
 SIZE = [160, 240]
 
 

@@ -14,6 +14,8 @@ from scripts.phantoms import phantoms
 from scripts.study.definition import read_study
 from tests.helpers import ROOT, SMALL
 
+pytestmark = pytest.mark.slow
+
 # Where a command would take a reader's time, the test makes it small; it changes no name and no path.
 SHORTER = {
     "make demo": 'make demo DEMO_FLAGS="--patients 5 --unseen_patients 2 --epochs 2"',

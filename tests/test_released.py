@@ -19,6 +19,8 @@ from scripts.prepare.manifest import prepare_manifest
 from scripts.prepare.splits import patient_split
 from tests.helpers import ROOT, TRAIN
 
+pytestmark = pytest.mark.slow
+
 EVALUATE = TRAIN.replace("train.json", "evaluate.json")
 CARD = ROOT / "bundle" / "docs" / "README.md"
 

@@ -66,6 +66,7 @@ class Broken:
         return 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("kind", [InputError, UnwritableError])
 def test_the_line_of_an_error_of_a_worker_is_its_own(kind: type[InputError], workers: int) -> None:

@@ -158,6 +158,7 @@ def test_of_many_who_write_one_file_each_writes_all_of_it(tmp_path: Path) -> Non
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda part: st.lists(part) | st.dictionaries(st.text(), part),
+    max_leaves=8,
 )
 
 

@@ -25,6 +25,7 @@ from custom.metrics.summary import summarise
 from custom.metrics.vocabulary import ATTRIBUTES as METADATA
 from custom.metrics.vocabulary import BOX
 from custom.runs.folder import OF_THE_MACHINE
+from custom.runs.settings import switches
 from scripts.phantoms.command import phantoms
 from scripts.prepare.manifest import prepare_manifest
 from tests.custom.findings.dicom.test_gsps import AROUND_PIXELS, annotation, graphic, write_state
@@ -156,7 +157,7 @@ def _runs(folder: Path) -> Iterator[Seed]:
     config = ConfigParser()
     config.read_config(str(ROOT / "bundle" / "configs" / "train.json"))
     config.update(SMALL)
-    args = {name: config[name] for name in config["settings"] if name not in OF_THE_MACHINE}
+    args = {name: config[name] for name in switches(config) if name not in OF_THE_MACHINE}
     args |= {"bundle_root": str(ROOT / "bundle"), "processes": 1}
     args |= {"dataset_dir": "nowhere", "output_dir": "nowhere", "cache_dir": "nowhere"}
     configs = ROOT / "bundle" / "configs"

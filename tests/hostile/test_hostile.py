@@ -13,6 +13,8 @@ from tests.hostile.seeds import Seed, make_seeds
 from tests.hostile.worker import MOST_MEMORY, WHOLE
 from tests.reliability import write_counts
 
+pytestmark = pytest.mark.slow
+
 # A report takes seconds.
 SLOW = ("training.json of a report", "summary.json", "lesions.csv", "calibration.csv")
 PROMISE = (

@@ -27,6 +27,8 @@ from scripts.package import package
 from tests.helpers import ROOT
 from tests.scripts.common.prediction.phantom import write_run, write_small_run
 
+pytestmark = pytest.mark.slow
+
 NAME = "mammographic_mass_segmentation"
 
 # What a user, MONAI Label and MONAI Deploy do with the unpacked bundle, which is the folder that it runs in.

@@ -153,6 +153,7 @@ def test_a_mammogram_is_filtered_once_for_all_its_boxes(tmp_path: Path, monkeypa
     assert filtered == ["Wiener", "CLAHE"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_repetition_changes_nothing_and_does_only_what_is_not_done(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

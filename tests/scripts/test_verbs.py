@@ -47,6 +47,7 @@ def test_a_fault_of_the_command_line_is_told_in_one_line(arguments: str, line: s
         main(arguments.split())
 
 
+@pytest.mark.slow
 def test_the_line_is_all_that_is_printed():
     done = subprocess.run([sys.executable, "-m", "scripts", "predct"], capture_output=True, text=True)
     line = "Error: predct: no such verb; expected one like predict\n"

@@ -18,6 +18,8 @@ from tests.scripts.common.prediction.phantom import box_of, mass, write_image, w
 from tests.soak.killing import visible
 from tests.soak.program import run
 
+pytestmark = pytest.mark.slow
+
 TOY = [part for name, value in SMALL.items() for part in (f"--{name}", value)]
 SIZE = 4 << 20
 VERBS = ("phantoms", "manifest", "cbis_ddsm", "training", "study", "predict", "report", "package")

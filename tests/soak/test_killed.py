@@ -15,6 +15,8 @@ from tests.reliability import write_count
 from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_small_run
 from tests.soak.killing import Files, StudyOfTrainings, Training, Work, survive
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 4
 TOY = [part for name, value in SMALL.items() if name != "epochs" for part in (f"--{name}", value)]
 

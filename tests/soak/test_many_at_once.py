@@ -14,6 +14,8 @@ from tests.soak import test_killed
 from tests.soak.killing import Work, compare_runs
 from tests.soak.program import Program, run
 
+pytestmark = pytest.mark.slow
+
 REFUSALS = ("another process is writing into it", "a run of this name exists", "another process has trained in it")
 
 

@@ -65,12 +65,14 @@ class NetworkTester:
         images = torch.rand(1, 1, *ODD)
         torch.testing.assert_close(loaded.eval()(images), saved.eval()(images), rtol=0, atol=0)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("use_trace", [True, False])
     def test_torchscript(self, use_trace: bool):
         network, images = self.small(), torch.rand(1, 1, *ODD)
         exported = convert_to_torchscript(network, inputs=[images], use_trace=use_trace)
         torch.testing.assert_close(exported(images), network(images))
 
+    @pytest.mark.slow
     def test_onnx(self):
         network, images = self.small().eval(), torch.rand(3, 1, *ODD)
         exported = as_onnx(network, ODD)

@@ -16,6 +16,8 @@ from numba.core import caching
 from custom.transforms import CLAHE, CLAHEd, ScaleFramed, WienerFilter, WienerFilterd
 from custom.transforms.compiled import compiled
 
+pytestmark = pytest.mark.slow
+
 IMAGE = np.random.default_rng(4).uniform(0, 255, (1, 60, 70)).astype(np.float32)
 
 

@@ -16,6 +16,8 @@ from scripts.phantoms.cbis_ddsm_defects import MAMMOGRAM_DEFECTS
 from scripts.phantoms.command import phantoms
 from tests.helpers import snapshot
 
+pytestmark = pytest.mark.slow
+
 KEY = r"Mass-(Training|Test)_P_\d{5}_(LEFT|RIGHT)_(CC|MLO)(_\d)?"
 SERIES = "(full mammogram images|ROI mask images)"
 PATTERNS = {

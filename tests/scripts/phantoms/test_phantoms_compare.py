@@ -10,6 +10,8 @@ import pytest
 from custom.errors import InputError
 from scripts.phantoms import compare, phantoms
 
+pytestmark = pytest.mark.slow
+
 SIZE = (480, 760)
 
 

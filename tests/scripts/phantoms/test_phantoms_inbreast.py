@@ -13,6 +13,8 @@ from custom.errors import InputError
 from scripts.phantoms import phantoms
 from scripts.phantoms.inbreast import RELEASE, InbreastImage, encode_dicom, write_tree
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"patients": 3, "image_size": (160, 208), "layout": "inbreast", "seed": 3}
 
 

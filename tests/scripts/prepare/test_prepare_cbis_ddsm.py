@@ -30,6 +30,8 @@ from scripts.prepare.cbis_ddsm import prepare_cbis_ddsm
 from scripts.prepare.pairs import read_values
 from tests.helpers import snapshot
 
+pytestmark = pytest.mark.slow
+
 SIZE = (240, 360)
 PATIENTS = 12
 

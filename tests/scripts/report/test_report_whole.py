@@ -28,6 +28,8 @@ from tests.scripts.report.pictured_run import (
     write_run,
 )
 
+pytestmark = pytest.mark.slow
+
 CURVES = {
     f"{part}/{quantity}": [0.5, 0.7]
     for part in ("train", "validation")

@@ -30,6 +30,8 @@ from scripts.study.plan import plan
 from scripts.study.table import COLUMNS
 from tests.helpers import SMALL
 
+pytestmark = pytest.mark.slow
+
 TOY = {name: json.loads(value) for name, value in SMALL.items()}
 
 

@@ -13,6 +13,8 @@ from scripts.study.command import study_images
 from scripts.study.contrast import METHODS, contrast_to_noise, tissue_ring
 from tests.helpers import snapshot, write_png
 
+pytestmark = pytest.mark.slow
+
 
 def disc(shape: tuple[int, int], centre: tuple[int, int], radius: float) -> np.ndarray:
     x, y = np.mgrid[: shape[0], : shape[1]]

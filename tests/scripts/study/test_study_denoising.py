@@ -18,6 +18,8 @@ from scripts.study.command import study_images
 from scripts.study.denoising import FILTERS, NO_FILTER, NOISES, measure_phantom, mse, psnr
 from tests.helpers import snapshot
 
+pytestmark = pytest.mark.slow
+
 SIZE = (200, 320)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+import pytest
 from highdicom.seg import segread
 from highdicom.sr import srread
 from pydicom import uid
@@ -14,6 +15,8 @@ from pynetdicom import AE
 from custom.findings.dicom import write_report, write_segmentation
 from tests.custom.findings.dicom.mammogram import ALGORITHM, finding, mass, write_mammogram
 from tests.custom.findings.dicom.orthanc import Orthanc, start_orthanc
+
+pytestmark = pytest.mark.slow
 
 KINDS = (uid.DigitalMammographyXRayImageStorageForPresentation, uid.SegmentationStorage, uid.ComprehensiveSRStorage)
 

@@ -16,6 +16,8 @@ from scripts.predict import predict
 from tests.helpers import snapshot
 from tests.scripts.common.prediction.phantom import box_of, mass, write_image, write_run
 
+pytestmark = pytest.mark.slow
+
 EDGES = {"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 1, "kernel_size": 3, "padding": 1}
 BOXES = [box_of(30, 60), [10, 20, 60, 90]]
 
