@@ -12,6 +12,7 @@ from torch import nn
 
 from custom.errors import InputError, reason
 from custom.files import release
+from custom.networks import EfficientNetLiteUNet
 from custom.runs.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from custom.runs.folder import LAST, MODEL, read_last
 
@@ -90,6 +91,20 @@ class RunCheckpoints:
         engine.state.max_epochs = epochs
         self.evaluator.state.best_metric = state["best"]["metric"]
         self.evaluator.state.best_metric_epoch = state["best"]["epoch"]
+
+
+class StartFromPhotographs:
+    """Gives the encoder of a network its pretrained weights when a training begins, and not when it goes on."""
+
+    def __init__(self, network: EfficientNetLiteUNet) -> None:
+        self.network = network
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        if engine.state.iteration == 0:
+            self.network.encoder.load_photographs()
 
 
 class LoadModel:

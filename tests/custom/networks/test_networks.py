@@ -116,6 +116,23 @@ class TestUNet(NetworkTester):
 RESNET_18 = 11_170_240
 
 
+class TestPretrained(NetworkTester):
+    override = "networks/pretrained"
+    # EfficientNet-Lite0 has 4 652 008 parameters (Google's table), of which 1 281 000 are the classifier's, 2560 and
+    # 320 * 1280 those of the convolution before it, and 2 * 288 of the first convolution see two colours. The decoder
+    # has 9 weights for each pair of channels, and two for each norm.
+    parameters = (
+        4_652_008
+        - 1_281_000
+        - 2_560
+        - 409_600
+        - 576
+        + sum(9 * o * (i + o) + 4 * o for i, o in ((320 + 112, 96), (96 + 40, 64), (64 + 24, 32), (32 + 16, 16)))
+        + 9 * 16
+        + 1
+    )
+
+
 class TestPSPNet(NetworkTester):
     override = "networks/pspnet"
     # Pyramid 512 * 128 + 128, and three times 512 * 128 + 2 * 128; head 9 * 1024 * 128 + 2 * 128 and 128 + 1.
