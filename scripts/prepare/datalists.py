@@ -68,7 +68,7 @@ def cbis_ddsm_datalists(folder: Path) -> list[SplitFile]:
     """Make the splits of the CBIS-DDSM masses, all lesions of the official tables taken as usable."""
     tables = cbis_ddsm.read_tables(folder)
     about = {"name": cbis_ddsm.NAME, "source": cbis_ddsm.SOURCE, "manifest_sha256": tables.sha256}
-    splits = split_lesions(tables.lesions, dict.fromkeys((lesion.key.name for lesion in tables.lesions), SUFFIX))
+    splits = split_lesions(tables.lesions, dict.fromkeys((key.name for key in tables.lesions), SUFFIX))
     made = [
         SplitFile(f"{cbis_ddsm.NAME}_{name}", explanation, about, splits[name], splits[name])
         for name, explanation in CBIS_DDSM_SPLITS.items()

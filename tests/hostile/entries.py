@@ -65,8 +65,8 @@ def _cbis(file: Path, output: Path) -> None:
     """As `prepare cbis_ddsm` works, without its processes."""
     source = _root(file, "cbis")
     tables = read_tables(source)
-    index = index_source(source, output, tables)
-    for task in make_tasks(tables.lesions, index, source, output, False):
+    files, _ = index_source(source, output, tables)
+    for task in make_tasks(tables.lesions, files, source, output, False):
         _told(columns["reason"] for columns in prepare_mammogram(task).values())
 
 
