@@ -157,33 +157,20 @@ def _crop(image: Pixels, mask: Pixels, margin: int) -> Pixels:
     return np.ascontiguousarray(image[rows, columns])
 
 
-def _classic_path(file: RawFile) -> str:
-    """Name a file as the download tool does today."""
-    study = f"10-04-2016-DDSM-NA-{file.study_uid[-5:]}"
-    return f"{file.folder}/{study}/1.000000-{file.description}-{file.series_uid[-5:]}/1-{file.number + 1}.dcm"
-
-
-def _older_path(file: RawFile) -> str:
-    """Name a file as the download tool did before."""
-    study = f"10-04-2016-DDSM-{file.study_uid[-5:]}"
-    return f"{file.folder}/{study}/1-{file.description}-{file.series_uid[-5:]}/{file.number:06d}.dcm"
-
-
-def _uid_path(file: RawFile) -> str:
-    """Name a file as the tables do."""
-    return f"{file.folder}/{file.study_uid}/{file.series_uid}/{file.number:06d}.dcm"
-
-
-def _jpeg_path(file: RawFile) -> str:
-    """Name a file as the JPEG mirror does; the number says nothing."""
-    return f"{file.series_uid}/1-{(digest(file.series_uid) + file.number) % 1000:03d}.jpg"
-
-
 PATHS: dict[str, Callable[[RawFile], str]] = {
-    "classic": _classic_path,
-    "older": _older_path,
-    "uid": _uid_path,
-    "jpeg": _jpeg_path,
+    # As the download tool names a file today, and as it did before.
+    "classic": lambda file: (
+        f"{file.folder}/10-04-2016-DDSM-NA-{file.study_uid[-5:]}/"
+        f"1.000000-{file.description}-{file.series_uid[-5:]}/1-{file.number + 1}.dcm"
+    ),
+    "older": lambda file: (
+        f"{file.folder}/10-04-2016-DDSM-{file.study_uid[-5:]}/"
+        f"1-{file.description}-{file.series_uid[-5:]}/{file.number:06d}.dcm"
+    ),
+    # As the tables do.
+    "uid": lambda file: f"{file.folder}/{file.study_uid}/{file.series_uid}/{file.number:06d}.dcm",
+    # As the JPEG mirror does; the number says nothing.
+    "jpeg": lambda file: f"{file.series_uid}/1-{(digest(file.series_uid) + file.number) % 1000:03d}.jpg",
 }
 VARIANTS = (*PATHS, "mixed")
 
@@ -275,7 +262,8 @@ def _table_path(key: str, series: str, number: int) -> str:
 def _mirror_row(file: RawFile) -> dict[str, object]:
     rows, columns = file.pixels.shape
     return {
-        "file_path": f"{COLLECTION}/dicom/{_uid_path(file)}", "image_path": f"{COLLECTION}/jpeg/{_jpeg_path(file)}",
+        "file_path": f"{COLLECTION}/dicom/{PATHS['uid'](file)}",
+        "image_path": f"{COLLECTION}/jpeg/{PATHS['jpeg'](file)}",
         "BitsAllocated": 8 if file.role == "mask" else 16, "Columns": columns, "Modality": "MG",
         "PatientID": file.patient_id, "PhotometricInterpretation": "MONOCHROME2", "Rows": rows,
         "SOPInstanceUID": file.sop_uid, "SeriesDescription": file.description, "SeriesInstanceUID": file.series_uid,

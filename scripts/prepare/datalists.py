@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from scripts.prepare import inbreast
 from scripts.prepare.cbis_ddsm import split_lesions
 from scripts.prepare.inbreast_files import INNER_FOLDER, metadata, parse_image_name
 from scripts.prepare.output import datalist_entry, write_datalist
-from scripts.prepare.splits import FOLDS, Entry, Parts, shared_patients, shared_share
+from scripts.prepare.splits import FOLDS, Parts, shared_patients, shared_share
 
 COUNTED = {"birads": "BI-RADS", "density": "ACR density", "pathology": "pathology"}
 SUFFIX = ".dcm"
@@ -57,7 +57,7 @@ def datalists(tables: str, output_dir: str) -> None:
         output_dir: where the datalists and their README are written.
     """
     folder = Path(output_dir)
-    made = [datalist for source in SOURCES for datalist in source(Path(tables))]
+    made = [*cbis_ddsm_datalists(Path(tables)), *inbreast_datalists(Path(tables))]
     for datalist in made:
         write_datalist(folder / f"{datalist.name}.json", datalist.about, datalist.parts)
     write_if_changed(folder / "README.md", "\n".join([README, *map(describe, made)]).encode())
@@ -138,7 +138,6 @@ INBREAST_TEST = (
     "The unseen test set: the first mass of each of the 107 mammograms that public work uses. Which of them hold the "
     "others of the 116 is part of the annotations; `python -m scripts prepare inbreast` lists them all."
 )
-SOURCES: Sequence[Callable[[Path], list[SplitFile]]] = (cbis_ddsm_datalists, inbreast_datalists)
 
 
 def describe(datalist: SplitFile) -> str:
@@ -148,9 +147,8 @@ def describe(datalist: SplitFile) -> str:
     columns = {**parts, "all": total}
     lines = [f"## {datalist.name}.json", "", datalist.explanation, "", f"Source: {datalist.about['source']}.", ""]
     lines += [_row("", columns), _row("---", ["---:"] * len(columns))]
-    lines.append(_row("lesions", (len(lesions) for lesions in columns.values())))
-    lines.append(_row("mammograms", (_distinct(lesions, "image") for lesions in columns.values())))
-    lines.append(_row("patients", (_distinct(lesions, "patient_id") for lesions in columns.values())))
+    for heading, name in {"lesions": "label", "mammograms": "image", "patients": "patient_id"}.items():
+        lines.append(_row(heading, (len({lesion[name] for lesion in lesions}) for lesions in columns.values())))
     for name, heading in COUNTED.items():
         counts = {part: Counter(lesion[name] for lesion in lesions) for part, lesions in columns.items()}
         for value in sorted(counts["all"]):
@@ -159,10 +157,6 @@ def describe(datalist: SplitFile) -> str:
     if set(parts) == set(PARTS):
         lines[-1] += f" Test lesions whose patient is also in training: {shared_share(parts):.1%}."
     return "\n".join([*lines, ""])
-
-
-def _distinct(lesions: Iterable[Entry], name: str) -> int:
-    return len({lesion[name] for lesion in lesions})
 
 
 def _row(heading: str, cells: Iterable[object]) -> str:

@@ -23,6 +23,7 @@ NAME = "inbreast_mass"
 NOTE = "INbreast is the unseen test set: nothing is trained or tuned on it"
 # What public work on this set counts.
 MAMMOGRAMS, MASSES = 107, 116
+ENTRY = ("lesion_id", *files.METADATA)
 # Columns of the audit after `lesion_id`.
 COLUMNS = (
     "status", "reason", "image_id", "image", "roi", "joined", "patient_id", "laterality", "view", "birads", "density",
@@ -102,7 +103,11 @@ def prepare_inbreast(
         for image, result in zip(annotated, results, strict=True):
             digest.update(f"{image.annotation.name} {result.digest}\n".encode())
         about = {"name": NAME, "source": stated, "manifest_sha256": digest.hexdigest(), "note": NOTE}
-        usable = [_entry(row) for row in audit if row["status"] != "quarantined"]
+        usable = [
+            datalist_entry(f"images/{row['image_id']}.dcm", {name: row.get(name, "") for name in ENTRY})
+            for row in audit
+            if row["status"] != "quarantined"
+        ]
         normal = images.keys() - {image.annotation.stem for image in annotated}
         remarks = _remarks(usable, results, len(images), len(normal))
         remarks += [f"  {files.IMAGES}/{name}: not a name of the release, left out" for name in strangers]
@@ -182,11 +187,6 @@ def prepare_image(image: AnnotatedImage) -> PreparedImage:
 
 def _audit_row(lesion: str, known: Mapping[str, str]) -> Row:
     return {"lesion_id": lesion} | {name: known.get(name, "") for name in COLUMNS}
-
-
-def _entry(row: Row) -> dict[str, Any]:
-    known = {name: row.get(name, "") for name in ("lesion_id", *files.METADATA)}
-    return datalist_entry(f"images/{row['image_id']}.dcm", known)
 
 
 def _read_image(image: AnnotatedImage) -> tuple[Row, tuple[int, int] | None, str]:
