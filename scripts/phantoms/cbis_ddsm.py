@@ -178,10 +178,7 @@ VARIANTS = (*PATHS, "mixed")
 class CbisDdsmWriter:
     """Write a raw tree mammogram by mammogram; what is there already is not written again.
 
-    Args:
-        output_dir: Folder of the tree.
-        variant: `classic`, `older`, `uid`, `jpeg`, or `mixed`: one after the other.
-        untidy: Whether the tables have stray spaces and empty cells.
+    The variant `mixed` takes the others in turn. `untidy` tables have stray spaces and empty cells.
     """
 
     def __init__(self, output_dir: Path, variant: str = "classic", untidy: bool = False) -> None:
@@ -191,12 +188,9 @@ class CbisDdsmWriter:
         self.mirrored: list[dict[str, object]] = []
 
     def write(self, mammogram: RawMammogram, files: Sequence[RawFile], swapped: bool = False) -> None:
-        """Write a mammogram's files and note its rows.
+        """Write a mammogram's files, as `raw_files` gives them or spoiled, and note its rows.
 
-        Args:
-            mammogram: Content of the rows.
-            files: Its files as `raw_files` gives them, or spoiled.
-            swapped: Whether the paths of crop and mask are in each other's column.
+        If `swapped`, the paths of crop and mask are in each other's column.
         """
         variant = tuple(PATHS)[self.mammograms % len(PATHS)] if self.variant == "mixed" else self.variant
         self.mammograms += 1

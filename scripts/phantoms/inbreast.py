@@ -174,11 +174,9 @@ def encode_annotation(regions: Sequence[Region]) -> bytes:
 
 
 def region(name: str | None, points: Sequence[Point] | NDArray[np.float64]) -> Region:
-    """Make a region as the annotations hold it.
+    """Make a region as the annotations hold it, without name where that is None.
 
-    Args:
-        name: Name; None to leave it out.
-        points: `(x, y)` in pixels, x = column; a whole number is the middle of a pixel.
+    Points are `(x, y)` in pixels, x = column; a whole number is the middle of a pixel.
     """
     corners = np.array(points, np.float32)
     x, y = corners.mean(axis=0)

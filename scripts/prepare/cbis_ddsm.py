@@ -84,10 +84,7 @@ def split_lesions(lesions: Mapping[Key, Row], suffixes: Mapping[str, str]) -> di
     """Split the usable lesions.
 
     The splits are drawn from the tables alone, so that a lesion that cannot be used moves no other one.
-
-    Args:
-        lesions: All lesions of the tables.
-        suffixes: Suffix of the mammogram's file for each usable lesion, by its name.
+    `suffixes` has the suffix of the mammogram's file for each usable lesion, by its name.
     """
     tested = {lesion["patient_id"] for key, lesion in lesions.items() if key.part == "Test"}
     entries = {

@@ -175,12 +175,9 @@ class SourceFile:
 def index_source(
     source: Path, skipped: Path, tables: Tables
 ) -> tuple[dict[str, tuple[SourceFile, ...]], dict[str, str]]:
-    """Find the files of the tables' lesions.
+    """Find the files of the tables' lesions in a download, in any of its layouts, or several of them.
 
-    Args:
-        source: Folder of the download, in any of its layouts, or several of them.
-        skipped: Folder that is left out even if it is in `source`: the prepared data set.
-        tables: Official tables.
+    The folder `skipped`, which is the prepared data set, is left out even if it is in `source`.
 
     Returns:
         A lesion's crop and mask, or a mammogram's full images, by name and in the order of their paths; and why each of
@@ -289,10 +286,7 @@ def walk(source: Path, skipped: Path | None = None) -> Iterator[Path]:
 
     A download may be spread over several disks: symbolic links to folders outside it are followed, each folder once,
     and none that holds the source. One to a folder inside it is not, since its files are found in their own place.
-
-    Args:
-        source: Folder to look into.
-        skipped: Folder that is left out even if it lies in the source.
+    The folder `skipped` is left out even if it is in the source.
     """
     root = source.resolve()
     seen = {root, *root.parents, *([skipped.resolve()] if skipped else [])}

@@ -30,16 +30,7 @@ FILE_COLUMNS = ("image_file", "mask_file", "crop_file")
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to prepare one mammogram; names only.
-
-    Attributes:
-        source: Folder of the download.
-        target: Folder of the prepared data set.
-        copy: Whether to copy the image instead of linking to it.
-        mammogram: Name of the mammogram.
-        images: Files of the full mammogram.
-        lesions: Files of each lesion, by its name.
-    """
+    """What a worker needs to prepare one mammogram; names only. `lesions` has the files of each lesion by its name."""
 
     source: Path
     target: Path
@@ -54,7 +45,6 @@ class Candidate:
     """A file of a lesion with what its pixels turned out to be.
 
     Attributes:
-        file: Source of the pixels.
         kind: `mask`, `crop`, `neither` or `unreadable`.
         values: `(X, Y)`: bool for a mask, grey levels for a crop.
         fault: Why it is neither or unreadable.

@@ -17,7 +17,7 @@ from scripts.prepare import inbreast
 from scripts.prepare.cbis_ddsm import split_lesions
 from scripts.prepare.inbreast_files import INNER_FOLDER, metadata, parse_image_name
 from scripts.prepare.output import datalist_entry, write_datalist
-from scripts.prepare.splits import FOLDS, Parts, shared_patients, shared_share
+from scripts.prepare.splits import FOLDS, Entry, Parts, shared_patients, shared_share
 
 COUNTED = {"birads": "BI-RADS", "density": "ACR density", "pathology": "pathology"}
 SUFFIX = ".dcm"
@@ -32,14 +32,9 @@ the same splits with the suffix of the files it found, without the lesions that 
 
 @dataclass(frozen=True)
 class SplitFile:
-    """One file of the folder.
+    """One file of the folder: its name without suffix, a sentence for the README, and the datalist.
 
-    Attributes:
-        name: Name of the file, without suffix.
-        explanation: A sentence for the README.
-        about: Name, source and the like.
-        parts: Lesions of each part, as they are written.
-        counted: Lesions of each part, as the README counts them.
+    `parts` are the lesions of each part as they are written, `counted` as the README counts them.
     """
 
     name: str
@@ -111,14 +106,14 @@ def inbreast_datalist(table: Path) -> tuple[dict[str, str], Parts]:
         f"{inbreast.MASSES} masses in {inbreast.MAMMOGRAMS}, and which images hold the others is part of the "
         "annotations: prepare lists them all",
     }
-    entries = []
+    entries: list[Entry] = []
     for row in listed:
         name = parse_image_name(row["dicom"])
         if name is None or name.image_id != row["image_id"]:
             raise InputError(f"{table}: {row['dicom']!r} is no file name of INbreast for image {row['image_id']}")
         known = metadata(name, {"birads": row["birads"], "density": row["acr"]})
         entries.append(datalist_entry(f"images/{name.image_id}.dcm", {"lesion_id": f"{name.image_id}_1"} | known))
-    return about, inbreast.test_only(entries)
+    return about, {"training": [], "validation": [], "test": entries}
 
 
 CBIS_DDSM_SPLITS = {

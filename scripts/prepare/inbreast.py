@@ -18,6 +18,7 @@ from scripts.common.tables import Row, read_content
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.output import datalist_entry, finish, preparing, write_mammogram
 from scripts.prepare.pairs import Verdict, read_values
+from scripts.prepare.splits import Entry
 
 NAME = "inbreast_mass"
 NOTE = "INbreast is the unseen test set: nothing is trained or tuned on it"
@@ -35,12 +36,8 @@ class AnnotatedImage:
     """One annotation, its image and what a worker needs to prepare them.
 
     Attributes:
-        annotation: XML file.
         images: Image files of that number; one, unless the download is defective.
         sheet: `birads` and `density`.
-        target: Folder of the prepared data set.
-        copy: Whether to copy the image instead of linking to it.
-        join_spiculated: Whether to add spiculated regions to their masses.
     """
 
     annotation: Path
@@ -103,7 +100,7 @@ def prepare_inbreast(
         for image, result in zip(annotated, results, strict=True):
             digest.update(f"{image.annotation.name} {result.digest}\n".encode())
         about = {"name": NAME, "source": stated, "manifest_sha256": digest.hexdigest(), "note": NOTE}
-        usable = [
+        usable: list[Entry] = [
             datalist_entry(f"images/{row['image_id']}.dcm", {name: row.get(name, "") for name in ENTRY})
             for row in audit
             if row["status"] != "quarantined"
@@ -111,12 +108,9 @@ def prepare_inbreast(
         normal = images.keys() - {image.annotation.stem for image in annotated}
         remarks = _remarks(usable, results, len(images), len(normal))
         remarks += [f"  {files.IMAGES}/{name}: not a name of the release, left out" for name in strangers]
-        finish(target, Path(source), about, audit, {"test": test_only(usable)}, remarks)
-
-
-def test_only(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Put all lesions into the test."""
-    return {"training": [], "validation": [], "test": list(entries)}
+        finish(
+            target, Path(source), about, audit, {"test": {"training": [], "validation": [], "test": usable}}, remarks
+        )
 
 
 def find_images(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:

@@ -27,12 +27,7 @@ Audit = Sequence[Mapping[str, str]]
 
 @contextmanager
 def preparing(dataset: Path, folder: Path, source: str) -> Iterator[str]:
-    """Hold the folder of a data set during its preparation.
-
-    Args:
-        dataset: Folder to prepare into.
-        folder: Folder of the source.
-        source: Name of the source.
+    """Hold the folder of a data set during its preparation from the source in `folder`, which is named `source`.
 
     Yields:
         `source` as the datalists state it: also that it is synthetic where it is, so that no result hides it.
@@ -62,12 +57,7 @@ def write_mammogram(
 ) -> dict[str, dict[str, str]]:
     """Write the masks of a mammogram's usable lesions as they come, then link the image if there are any.
 
-    Args:
-        dataset: Folder of the prepared data set.
-        image: File of the mammogram, or a link to it.
-        name: `images/<name>` of the mammogram in the data set.
-        verdicts: Name of each of its lesions and the verdict on it.
-        copy: Whether to copy the image instead of linking to it.
+    `name` is that of the image in the data set, `images/<name>`; `image` may be a link.
 
     Returns:
         Columns of the audit for each lesion: `status`, `reason` and the details.
