@@ -56,11 +56,7 @@ class RawMammogram:
     Attributes:
         part: `Training` or `Test`.
         patient_id: Such as `P_00001`.
-        laterality: `LEFT` or `RIGHT`.
-        view: `CC` or `MLO`.
-        density: ACR class.
         image: Grey levels, 8 or 16 bit, bright = dense, `(rows, columns)`.
-        lesions: Its masses.
     """
 
     part: str

@@ -216,10 +216,7 @@ def _join_spiculated(
 ) -> tuple[dict[int, list[int]], int]:
     """Add each spiculated region to the mass that it shares most pixels with, those next to the mass included.
 
-    Args:
-        masses: Mask of each mass by the number of its region; changed in place.
-        rois: All regions.
-        shape: Columns and rows of the image.
+    `masses` has the mask of each mass by the number of its region, and is changed in place.
 
     Returns:
         The numbers of the regions that were added to each mass, and how many touch none or have no outline.
