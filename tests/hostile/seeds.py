@@ -211,7 +211,7 @@ def _runs(folder: Path) -> Iterator[Seed]:
 def small_network() -> torch.nn.Module:
     """The network of the seeds' run."""
     config = ConfigParser()
-    config.read_config(str(ROOT / "bundle" / "configs" / "inference.json"))
+    config.read_config(str(ROOT / "bundle" / "configs" / "train.json"))
     config.update(SMALL)
     network: torch.nn.Module = config.get_parsed_content("network_def")
     return network
