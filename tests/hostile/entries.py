@@ -101,11 +101,11 @@ def _datalist(file: Path, output: Path) -> None:
 
 
 def _args_of_training(file: Path, output: Path) -> None:
-    from custom.runs.settings import check_names, check_values
+    from custom.runs.settings import check_names, check_values, switches
 
     command = CommandLine.parse(["training", "--args_file", str(file)])
     check_names(command)
-    known = command.read_config()["settings"] if command.config_files else {}
+    known = switches(command.read_config()) if command.config_files else ()
     check_values({name: value for name, value in command.overrides.items() if name in known})
 
 
