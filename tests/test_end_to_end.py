@@ -46,11 +46,11 @@ COLUMNS = [
     "tn",
     "dice_all_foreground",
     "dice_ellipse",
+    "lesion_pixels",
     "box_x0",
     "box_y0",
     "box_x1",
     "box_y1",
-    "lesion_pixels",
 ]
 SCALARS = {
     "train/loss",

@@ -18,6 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 from test_bad_input import refused
 
+from custom.runs.settings import switches
 from scripts.prepare.manifest import prepare_manifest
 from tests.helpers import ROOT, SMALL, TRAIN, scalars, write_manifest
 
@@ -142,7 +143,7 @@ def test_the_metrics_are_those_of_one_process(run: Path, epoch: int):
     args = json.loads((run / "evaluating.json").read_text())
     parser = ConfigParser()
     parser.read_config(TRAIN)
-    parser.update({name: args[name] for name in parser.get("settings") if name in args})
+    parser.update({name: args[name] for name in switches(parser) if name in args})
     parser.update({"network_def": BATCH_NORM, "validate#handlers": None})
     state = observed(run, epoch)[0]
     evaluator = parser.get_parsed_content("validate#evaluator")

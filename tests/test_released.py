@@ -29,7 +29,7 @@ CARD = ROOT / "bundle" / "docs" / "README.md"
 def tested(real_data: Path) -> list[dict[str, str]]:
     """The rows of the internal test part, which the pack's table alone decides on."""
     with (real_data / "manifest.csv").open(newline="") as file:
-        return list(patient_split(csv.DictReader(file))["test"])
+        return list(patient_split(list(csv.DictReader(file)))["test"])
 
 
 def test_the_card_says_what_the_weights_do(

@@ -56,11 +56,7 @@ class RawMammogram:
     Attributes:
         part: `Training` or `Test`.
         patient_id: Such as `P_00001`.
-        laterality: `LEFT` or `RIGHT`.
-        view: `CC` or `MLO`.
-        density: ACR class.
         image: Grey levels, 8 or 16 bit, bright = dense, `(rows, columns)`.
-        lesions: Its masses.
     """
 
     part: str
@@ -157,33 +153,20 @@ def _crop(image: Pixels, mask: Pixels, margin: int) -> Pixels:
     return np.ascontiguousarray(image[rows, columns])
 
 
-def _classic_path(file: RawFile) -> str:
-    """Name a file as the download tool does today."""
-    study = f"10-04-2016-DDSM-NA-{file.study_uid[-5:]}"
-    return f"{file.folder}/{study}/1.000000-{file.description}-{file.series_uid[-5:]}/1-{file.number + 1}.dcm"
-
-
-def _older_path(file: RawFile) -> str:
-    """Name a file as the download tool did before."""
-    study = f"10-04-2016-DDSM-{file.study_uid[-5:]}"
-    return f"{file.folder}/{study}/1-{file.description}-{file.series_uid[-5:]}/{file.number:06d}.dcm"
-
-
-def _uid_path(file: RawFile) -> str:
-    """Name a file as the tables do."""
-    return f"{file.folder}/{file.study_uid}/{file.series_uid}/{file.number:06d}.dcm"
-
-
-def _jpeg_path(file: RawFile) -> str:
-    """Name a file as the JPEG mirror does; the number says nothing."""
-    return f"{file.series_uid}/1-{(digest(file.series_uid) + file.number) % 1000:03d}.jpg"
-
-
 PATHS: dict[str, Callable[[RawFile], str]] = {
-    "classic": _classic_path,
-    "older": _older_path,
-    "uid": _uid_path,
-    "jpeg": _jpeg_path,
+    # As the download tool names a file today, and as it did before.
+    "classic": lambda file: (
+        f"{file.folder}/10-04-2016-DDSM-NA-{file.study_uid[-5:]}/"
+        f"1.000000-{file.description}-{file.series_uid[-5:]}/1-{file.number + 1}.dcm"
+    ),
+    "older": lambda file: (
+        f"{file.folder}/10-04-2016-DDSM-{file.study_uid[-5:]}/"
+        f"1-{file.description}-{file.series_uid[-5:]}/{file.number:06d}.dcm"
+    ),
+    # As the tables do.
+    "uid": lambda file: f"{file.folder}/{file.study_uid}/{file.series_uid}/{file.number:06d}.dcm",
+    # As the JPEG mirror does; the number says nothing.
+    "jpeg": lambda file: f"{file.series_uid}/1-{(digest(file.series_uid) + file.number) % 1000:03d}.jpg",
 }
 VARIANTS = (*PATHS, "mixed")
 
@@ -191,10 +174,7 @@ VARIANTS = (*PATHS, "mixed")
 class CbisDdsmWriter:
     """Write a raw tree mammogram by mammogram; what is there already is not written again.
 
-    Args:
-        output_dir: Folder of the tree.
-        variant: `classic`, `older`, `uid`, `jpeg`, or `mixed`: one after the other.
-        untidy: Whether the tables have stray spaces and empty cells.
+    The variant `mixed` takes the others in turn. `untidy` tables have stray spaces and empty cells.
     """
 
     def __init__(self, output_dir: Path, variant: str = "classic", untidy: bool = False) -> None:
@@ -204,12 +184,9 @@ class CbisDdsmWriter:
         self.mirrored: list[dict[str, object]] = []
 
     def write(self, mammogram: RawMammogram, files: Sequence[RawFile], swapped: bool = False) -> None:
-        """Write a mammogram's files and note its rows.
+        """Write a mammogram's files, as `raw_files` gives them or spoiled, and note its rows.
 
-        Args:
-            mammogram: Content of the rows.
-            files: Its files as `raw_files` gives them, or spoiled.
-            swapped: Whether the paths of crop and mask are in each other's column.
+        If `swapped`, the paths of crop and mask are in each other's column.
         """
         variant = tuple(PATHS)[self.mammograms % len(PATHS)] if self.variant == "mixed" else self.variant
         self.mammograms += 1
@@ -275,7 +252,8 @@ def _table_path(key: str, series: str, number: int) -> str:
 def _mirror_row(file: RawFile) -> dict[str, object]:
     rows, columns = file.pixels.shape
     return {
-        "file_path": f"{COLLECTION}/dicom/{_uid_path(file)}", "image_path": f"{COLLECTION}/jpeg/{_jpeg_path(file)}",
+        "file_path": f"{COLLECTION}/dicom/{PATHS['uid'](file)}",
+        "image_path": f"{COLLECTION}/jpeg/{PATHS['jpeg'](file)}",
         "BitsAllocated": 8 if file.role == "mask" else 16, "Columns": columns, "Modality": "MG",
         "PatientID": file.patient_id, "PhotometricInterpretation": "MONOCHROME2", "Rows": rows,
         "SOPInstanceUID": file.sop_uid, "SeriesDescription": file.description, "SeriesInstanceUID": file.series_uid,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -78,24 +77,33 @@ def phantoms(
     """
     if layout not in LAYOUTS:
         raise InputError(f"--layout: {layout!r} is unknown; expected one of {', '.join(LAYOUTS)}")
-    if isinstance(contrast, bool) or not isinstance(contrast, int | float) or not 0.1 <= contrast <= 5:
-        raise InputError(f"--contrast: found {contrast!r}, expected a number from 0.1 to 5")
-    if not isinstance(artifacts, bool):
-        raise InputError(f"--artifacts: found {artifacts!r}, expected True or False")
+    form, (least, most) = LAYOUTS[layout], SIZE_LIMITS
+    _require(1 <= patients <= MOST_PATIENTS, "patients", patients, f"a whole number from 1 to {MOST_PATIENTS}")
+    _require(0 <= seed < 2**63, "seed", seed, f"a whole number from 0 to {2**63 - 1}")
+    _require(0.1 <= contrast <= 5, "contrast", contrast, "a number from 0.1 to 5")
+    fits = len(image_size) == 2 and all(least <= side <= most for side in image_size)
+    _require(fits, "image_size", image_size, f'"[columns,rows]" with whole numbers from {least} to {most}')
+    columns, rows = image_size
+    _require(1 <= rows / columns <= 3, "image_size", image_size, "1 to 3 times as many rows as columns")
+    variants = ", ".join(filter(None, form.variants)) or "none"
+    _require(variant in (None, *form.variants), "variant", variant, f"one that {layout} has: {variants}")
+    known = (*form.mammogram_defects, *form.tree_defects)
+    if defects == "all" and known:
+        defects = known
     request = Request(
         layout=layout,
-        patients=_integer("patients", patients, 1, MOST_PATIENTS),
-        seed=_integer("seed", seed, 0, 2**63 - 1),
-        image_size=_image_size(image_size),
+        patients=patients,
+        seed=seed,
+        image_size=(columns, rows),
         densities=_choices("densities", densities, DENSITIES),
         views=_choices("views", views, STANDARD_VIEWS),
         sides=_choices("sides", sides, SIDES),
         contrast=float(contrast),
         artifacts=artifacts,
-        variant=_variant(layout, variant),
-        defects=_defects(layout, defects),
+        variant=variant or form.variants[0],
+        defects=_choices("defects", defects, known) if defects else (),
     )
-    struck = len(set(request.defects) & set(LAYOUTS[layout].mammogram_defects))
+    struck = len(set(request.defects) & set(form.mammogram_defects))
     if struck > request.patients * len(request.views):
         raise InputError(
             f"--defects: {struck} of them strike a mammogram each, expected as many mammograms: raise --patients"
@@ -103,7 +111,7 @@ def phantoms(
     folder = Path(str(output_dir))
     with held(folder):
         _claim(folder, request)
-        mammograms, lesions = LAYOUTS[layout].write(folder, generate(request), request.variant, request.defects)
+        mammograms, lesions = form.write(folder, generate(request), request.variant, request.defects)
         print(f"{folder}: {mammograms} mammograms of {request.patients} patients with {lesions} lesions")
 
 
@@ -133,54 +141,14 @@ def _claim(folder: Path, request: Request) -> None:
     write_if_changed(path, record)
 
 
-def _integer(name: str, value: object, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InputError(f"--{name}: found {value!r}, expected a whole number from {least} to {most}")
-    return value
+def _require(holds: bool, flag: str, found: object, expected: str) -> None:
+    if not holds:
+        raise InputError(f"--{flag}: found {found!r}, expected {expected}")
 
 
-def _image_size(value: object) -> tuple[int, int]:
-    size = _sequence(value)
-    least, most = SIZE_LIMITS
-    if len(size) != 2 or not all(isinstance(n, int) and least <= n <= most for n in size):
-        raise InputError(
-            f'--image_size: found {value!r}, expected "[columns,rows]" with whole numbers from {least} to {most}'
-        )
-    columns, rows = size
-    if not 1 <= rows / columns <= 3:
-        raise InputError(f"--image_size: found {value!r}, expected 1 to 3 times as many rows as columns")
-    return columns, rows
-
-
-def _choices(name: str, value: object, allowed: Sequence[T]) -> tuple[T, ...]:
-    chosen = _sequence(value)
+def _choices(flag: str, found: str | Sequence[T], allowed: Sequence[T]) -> tuple[T, ...]:
+    chosen = (found,) if isinstance(found, str) else tuple(found)
     picked = tuple(choice for choice in allowed if choice in chosen)
-    if not chosen or len(picked) != len(chosen):
-        listed = ", ".join(str(choice) for choice in allowed)
-        raise InputError(f"--{name}: found {value!r}, expected one or more of {listed}, each once")
+    listed = ", ".join(map(str, allowed))
+    _require(0 < len(picked) == len(chosen), flag, found, f"one or more of {listed}, each once")
     return picked
-
-
-def _variant(layout: str, value: str | None) -> str:
-    variants = LAYOUTS[layout].variants
-    if value is not None and value not in variants:
-        listed = ", ".join(filter(None, variants)) or "none"
-        raise InputError(f"--variant: found {value!r}, expected one that {layout} has: {listed}")
-    return value or variants[0]
-
-
-def _defects(layout: str, value: object) -> tuple[str, ...]:
-    known = (*LAYOUTS[layout].mammogram_defects, *LAYOUTS[layout].tree_defects)
-    if value in ((), []):
-        return ()
-    return known if value == "all" and known else _choices("defects", value, known)
-
-
-def _sequence(value: object) -> tuple[Any, ...]:
-    """Read a list as Fire hands it over: a list, a tuple, one value, or the text of a list such as `[CC,MLO]`."""
-    if isinstance(value, str):
-        try:
-            value = ast.literal_eval(value)
-        except (SyntaxError, ValueError):
-            value = tuple(part.strip() for part in str(value).strip("[]() ").split(","))
-    return tuple(value) if isinstance(value, list | tuple) else (value,)

@@ -7,7 +7,6 @@ the standard output. No pixel of a real mammogram is written.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from custom.errors import InputError, report_input_errors
 from scripts.common.phantom import measure
 from scripts.common.phantom.cohort import DENSITIES, DIAMETER_MEDIAN, STANDARD_VIEWS, draw_patient
 from scripts.common.phantom.generate import generate_phantom
+from scripts.common.tables import read_content, read_table
 
 GreyMammogram = tuple[measure.GreyImage, list[NDArray[np.bool_]], int]
 
@@ -116,9 +116,8 @@ def _read_real(folder: Path, count: int, seed: int) -> Iterator[GreyMammogram]:
     if not path.is_file():
         raise InputError(f"{path}: not found; --real must name a folder with images/, masks/ and manifest.csv")
     lesions = defaultdict(list)
-    with path.open(newline="") as table:
-        for row in csv.DictReader(table):
-            lesions[row["image"]].append(row)
+    for row in read_table(read_content(path), path, ("image", "mask", "density")):
+        lesions[row["image"]].append(row)
     names = sorted(lesions)
     for i in np.random.default_rng(seed).permutation(len(names))[:count]:
         rows = lesions[names[i]]

@@ -28,11 +28,7 @@ def encode_jpeg(pixels: Pixels) -> bytes:
 def encode_dicom(pixels: Pixels, bits: int, inverted: bool, **attributes: Any) -> bytes:
     """Encode an uncompressed DICOM file; the same arguments give the same bytes.
 
-    Args:
-        pixels: Grey levels, bright = dense, 8 or 16 bits allocated.
-        bits: Bits stored.
-        inverted: Whether to store it as MONOCHROME1.
-        attributes: Other attributes of the header, by keyword.
+    Pixels are bright = dense, with 8 or 16 bits allocated and `bits` stored, as MONOCHROME1 if `inverted`.
     """
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian

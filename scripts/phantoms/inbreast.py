@@ -174,11 +174,9 @@ def encode_annotation(regions: Sequence[Region]) -> bytes:
 
 
 def region(name: str | None, points: Sequence[Point] | NDArray[np.float64]) -> Region:
-    """Make a region as the annotations hold it.
+    """Make a region as the annotations hold it, without name where that is None.
 
-    Args:
-        name: Name; None to leave it out.
-        points: `(x, y)` in pixels, x = column; a whole number is the middle of a pixel.
+    Points are `(x, y)` in pixels, x = column; a whole number is the middle of a pixel.
     """
     corners = np.array(points, np.float32)
     x, y = corners.mean(axis=0)
@@ -263,7 +261,8 @@ def _images(phantom: Phantom) -> Iterator[InbreastImage]:
         patient=patient.patient_id,
         laterality=patient.laterality,
         view=phantom.view,
-        birads=max(_raw_birads(lesion.birads, lesion.subtlety) for lesion in patient.lesions),
+        # The sheet has finer classes; which of 4a to 4c it is, is of no meaning.
+        birads=max(f"4{'abc'[one.subtlety % 3]}" if one.birads == 4 else str(one.birads) for one in patient.lesions),
         density=str(patient.density),
         image=pixels,
         masks=masks,
@@ -287,11 +286,6 @@ def _images(phantom: Phantom) -> Iterator[InbreastImage]:
 def _image_id(phantom: Phantom, laterality: str) -> str:
     side, view = SIDES.index(laterality), STANDARD_VIEWS.index(phantom.view)
     return str(20_000_000 + 100 * phantom.patient.number + 10 * side + view)
-
-
-def _raw_birads(birads: int, subtlety: int) -> str:
-    """Return the assessment in the finer classes of the sheet; which of 4a to 4c is of no meaning."""
-    return "4" + "abc"[subtlety % 3] if birads == 4 else str(birads)
 
 
 def _on_plate(phantom: Phantom, plate: tuple[int, int]) -> tuple[Grey, tuple[Mask, ...]]:

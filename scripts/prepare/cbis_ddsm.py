@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from custom.errors import InputError
 from custom.files import write_if_changed
 from scripts.common.parallel import parallel_map
+from scripts.common.tables import Row
 from scripts.prepare.cbis_ddsm_files import (
     NAME,
     OFFICIAL_LESIONS,
     OFFICIAL_MAMMOGRAMS,
     SOURCE,
-    Index,
-    TableLesion,
+    Key,
+    SourceFile,
     index_source,
     read_tables,
 )
@@ -42,19 +43,19 @@ def prepare_cbis_ddsm(
         if not given.is_dir():
             raise InputError(f"--{name}: {given}: no such folder; expected one with the download")
     official = read_tables(Path(tables or source))
-    index = index_source(folder, target, official)
-    tasks = make_tasks(official.lesions, index, folder.resolve(), target, copy)
+    files, aside = index_source(folder, target, official)
+    tasks = make_tasks(official.lesions, files, folder.resolve(), target, copy)
     with preparing(target, folder, SOURCE) as stated:
         done = parallel_map(prepare_mammogram, tasks, scheduler, "Preparing mammograms", "mammogram")
         found = {lesion: columns for result in done for lesion, columns in result.items()}
         no_files = dict.fromkeys(FILE_COLUMNS, "")
         audit = [
-            {**lesion.metadata, "official_part": lesion.key.part, **no_files, **found[lesion.key.name]}
-            for lesion in official.lesions
+            {**lesion, "official_part": key.part, **no_files, **found[key.name]}
+            for key, lesion in official.lesions.items()
         ]
-        write_if_changed(target / "audit_files.csv", _file_audit(index, audit))
+        write_if_changed(target / "audit_files.csv", _file_audit(files, aside, audit))
         suffixes = {row["lesion_id"]: image_suffix(row["image_file"]) for row in audit if row["image_file"]}
-        usable = {lesion.key.mammogram for lesion in official.lesions if lesion.key.name in suffixes}
+        usable = {key.mammogram for key in official.lesions if key.name in suffixes}
         counts = (
             f"usable: {len(usable)} of {len(tasks)} mammograms and {len(suffixes)} of {len(audit)} lesions; "
             f"the official tables have {OFFICIAL_MAMMOGRAMS} and {OFFICIAL_LESIONS}"
@@ -63,45 +64,44 @@ def prepare_cbis_ddsm(
         finish(target, folder, about, audit, split_lesions(official.lesions, suffixes), [counts], count_reasons)
 
 
-def make_tasks(lesions: Sequence[TableLesion], index: Index, source: Path, target: Path, copy: bool) -> list[Task]:
+def make_tasks(
+    lesions: Iterable[Key], files: Mapping[str, tuple[SourceFile, ...]], source: Path, target: Path, copy: bool
+) -> list[Task]:
     """Make one task for each mammogram of the tables, whether files of it were found or not."""
     by_mammogram: dict[str, list[str]] = {}
-    for lesion in lesions:
-        by_mammogram.setdefault(lesion.key.mammogram, []).append(lesion.key.name)
+    for key in lesions:
+        by_mammogram.setdefault(key.mammogram, []).append(key.name)
     return [
         Task(
-            source, target, copy, mammogram, index.files.get(mammogram, ()),
-            {name: index.files.get(name, ()) for name in names},
+            source, target, copy, mammogram, files.get(mammogram, ()),
+            {name: files.get(name, ()) for name in names},
         )
         for mammogram, names in by_mammogram.items()
     ]  # fmt: skip
 
 
-def split_lesions(lesions: Sequence[TableLesion], suffixes: Mapping[str, str]) -> dict[str, Parts]:
+def split_lesions(lesions: Mapping[Key, Row], suffixes: Mapping[str, str]) -> dict[str, Parts]:
     """Split the usable lesions.
 
     The splits are drawn from the tables alone, so that a lesion that cannot be used moves no other one.
-
-    Args:
-        lesions: All lesions of the tables.
-        suffixes: Suffix of the mammogram's file for each usable lesion, by its name.
+    `suffixes` has the suffix of the mammogram's file for each usable lesion, by its name.
     """
-    tested = {lesion.metadata["patient_id"] for lesion in lesions if lesion.key.part == "Test"}
+    tested = {lesion["patient_id"] for key, lesion in lesions.items() if key.part == "Test"}
     entries = {
-        lesion.key.name: datalist_entry(f"images/{lesion.key.mammogram}{suffixes[lesion.key.name]}", lesion.metadata)
-        for lesion in lesions
-        if lesion.key.name in suffixes
+        key.name: datalist_entry(f"images/{key.mammogram}{suffixes[key.name]}", lesion)
+        for key, lesion in lesions.items()
+        if key.name in suffixes
     }
     return {
         split: {
             part: [entries[lesion["lesion_id"]] for lesion in drawn if lesion["lesion_id"] in entries]
             for part, drawn in parts.items()
         }
-        for split, parts in make_splits([lesion.metadata for lesion in lesions], tested).items()
+        for split, parts in make_splits(list(lesions.values()), tested).items()
     }
 
 
-def _file_audit(index: Index, audit: Audit) -> bytes:
+def _file_audit(files: Mapping[str, tuple[SourceFile, ...]], aside: Mapping[str, str], audit: Audit) -> bytes:
     """List the files that no lesion was taken from, with the reason."""
     used = {row[column] for row in audit for column in FILE_COLUMNS}
     usable = {row["lesion_id"] for row in audit if row["image_file"]}
@@ -109,12 +109,12 @@ def _file_audit(index: Index, audit: Audit) -> bytes:
     unused = {
         file.path: file.fault
         or (f"of {name}, which is taken from other files" if name in usable else f"of {name}, which is quarantined")
-        for name, files in index.files.items()
-        for file in files
+        for name, found in files.items()
+        for file in found
         if file.path not in used
     }
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("file", "reason"))
-    writer.writerows(sorted({**index.aside, **unused}.items()))
+    writer.writerows(sorted({**aside, **unused}.items()))
     return text.getvalue().encode()

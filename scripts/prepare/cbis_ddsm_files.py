@@ -71,31 +71,18 @@ class Key:
 
 
 @dataclass(frozen=True)
-class TableLesion:
-    """A row of the tables.
-
-    Attributes:
-        key: Key of the lesion.
-        metadata: `lesion_id`, `patient_id`, `laterality`, `view`, `birads`, `density`, `pathology` and more, as text;
-            `N/A` where the table has none.
-    """
-
-    key: Key
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Tables:
     """Both tables.
 
     Attributes:
-        lesions: One per row, sorted by name.
+        lesions: `lesion_id`, `patient_id`, `laterality`, `view`, `birads`, `density`, `pathology` and more of each key,
+            as text, sorted by name; `N/A` where the table has none.
         series_keys: Key of each SeriesInstanceUID in the tables' paths.
         files: Tables that were read.
         sha256: SHA-256 of their bytes, training first.
     """
 
-    lesions: tuple[TableLesion, ...]
+    lesions: Mapping[Key, Row]
     series_keys: Mapping[str, Key]
     files: tuple[Path, ...]
     sha256: str
@@ -114,7 +101,7 @@ def read_tables(folder: Path) -> Tables:
         InputError: a table is not there or there in two versions, or both are empty; a row names no lesion, or one that
             was there before.
     """
-    lesions: dict[str, TableLesion] = {}
+    lesions: dict[str, tuple[Key, Row]] = {}
     series_keys: dict[str, Key] = {}
     files = {part: _find(folder, name) for part, name in CBIS_DDSM_TABLES.items()}
     contents = [read_content(file) for file in files.values()]
@@ -122,12 +109,13 @@ def read_tables(folder: Path) -> Tables:
         rows = read_table(content, file, (*METADATA.values(), ABNORMALITY, *PATHS))
         for number, row in enumerate(rows, start=2):
             lesion = _lesion(part, row, f"{file}, row {number}")
-            if lesions.setdefault(lesion.key.name, lesion) is not lesion:
-                raise InputError(f"{file}, row {number}: {lesion.key.name} stands twice; expected one row per lesion")
+            name = lesion[0].name
+            if lesions.setdefault(name, lesion) is not lesion:
+                raise InputError(f"{file}, row {number}: {name} stands twice; expected one row per lesion")
             series_keys |= _series_keys(row)
     if not lesions:
         raise InputError(f"{', '.join(map(str, files.values()))}: no rows; expected one per lesion")
-    ordered = tuple(lesions[name] for name in sorted(lesions))
+    ordered = dict(lesions[name] for name in sorted(lesions))
     return Tables(ordered, series_keys, tuple(files.values()), hashlib.sha256(b"".join(contents)).hexdigest())
 
 
@@ -143,14 +131,14 @@ def _find(folder: Path, name: str) -> Path:
     return found[0]
 
 
-def _lesion(part: str, row: Row, place: str) -> TableLesion:
+def _lesion(part: str, row: Row, place: str) -> tuple[Key, Row]:
     columns = (METADATA["patient_id"], METADATA["laterality"], METADATA["view"], ABNORMALITY)
     key = parse_key(f"Mass-{part}_" + "_".join(row[column] for column in columns))
     if key is None or not key.number:
         found = ", ".join(f"{column} {row[column]!r}" for column in columns)
         raise InputError(f"{place}: found {found}; expected such as P_00001, LEFT, CC, 1: fetch the table again")
     cells = {name: row[column] for name, column in METADATA.items()}
-    return TableLesion(key, {"lesion_id": key.name} | {name: cell or UNKNOWN for name, cell in cells.items()})
+    return key, {"lesion_id": key.name} | {name: cell or UNKNOWN for name, cell in cells.items()}
 
 
 def _series_keys(row: Row) -> dict[str, Key]:
@@ -184,26 +172,16 @@ class SourceFile:
     fault: str = ""
 
 
-@dataclass(frozen=True)
-class Index:
-    """The images of the lesions in the tables, and the other files.
+def index_source(
+    source: Path, skipped: Path, tables: Tables
+) -> tuple[dict[str, tuple[SourceFile, ...]], dict[str, str]]:
+    """Find the files of the tables' lesions in a download, in any of its layouts, or several of them.
 
-    Attributes:
-        files: A lesion's crop and mask, or a mammogram's full images, by name; in the order of their paths.
-        aside: Why each of the other files is of no lesion.
-    """
+    The folder `skipped`, which is the prepared data set, is left out even if it is in `source`.
 
-    files: Mapping[str, tuple[SourceFile, ...]]
-    aside: Mapping[str, str]
-
-
-def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
-    """Find the files of the tables' lesions.
-
-    Args:
-        source: Folder of the download, in any of its layouts, or several of them.
-        skipped: Folder that is left out even if it is in `source`: the prepared data set.
-        tables: Official tables.
+    Returns:
+        A lesion's crop and mask, or a mammogram's full images, by name and in the order of their paths; and why each of
+        the other files is of no lesion, by its path.
 
     Raises:
         InputError: the mirror's table of headers cannot be used.
@@ -213,7 +191,7 @@ def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
     for path in paths:
         if path.name == MIRROR_TABLE:
             series_keys |= _mirror_keys(path)
-    wanted = {name for lesion in tables.lesions for name in (lesion.key.name, lesion.key.mammogram)}
+    wanted = {name for key in tables.lesions for name in (key.name, key.mammogram)}
     table_paths = {table.resolve() for table in tables.files}
     aside: dict[str, str] = {}
     found: dict[str, list[SourceFile]] = {}
@@ -237,7 +215,7 @@ def index_source(source: Path, skipped: Path, tables: Tables) -> Index:
         kept, doubled = _without_copies(candidates)
         files[name] = tuple(kept)
         aside |= doubled
-    return Index(files, aside)
+    return files, aside
 
 
 def _mirror_keys(table: Path) -> dict[str, Key]:
@@ -308,10 +286,7 @@ def walk(source: Path, skipped: Path | None = None) -> Iterator[Path]:
 
     A download may be spread over several disks: symbolic links to folders outside it are followed, each folder once,
     and none that holds the source. One to a folder inside it is not, since its files are found in their own place.
-
-    Args:
-        source: Folder to look into.
-        skipped: Folder that is left out even if it lies in the source.
+    The folder `skipped` is left out even if it is in the source.
     """
     root = source.resolve()
     seen = {root, *root.parents, *([skipped.resolve()] if skipped else [])}

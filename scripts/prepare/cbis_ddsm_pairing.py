@@ -7,7 +7,7 @@ crop must look like the mammogram cut at the mask's box. What does not agree is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
@@ -30,16 +30,7 @@ FILE_COLUMNS = ("image_file", "mask_file", "crop_file")
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to prepare one mammogram; names only.
-
-    Attributes:
-        source: Folder of the download.
-        target: Folder of the prepared data set.
-        copy: Whether to copy the image instead of linking to it.
-        mammogram: Name of the mammogram.
-        images: Files of the full mammogram.
-        lesions: Files of each lesion, by its name.
-    """
+    """What a worker needs to prepare one mammogram; names only. `lesions` has the files of each lesion by its name."""
 
     source: Path
     target: Path
@@ -54,7 +45,6 @@ class Candidate:
     """A file of a lesion with what its pixels turned out to be.
 
     Attributes:
-        file: Source of the pixels.
         kind: `mask`, `crop`, `neither` or `unreadable`.
         values: `(X, Y)`: bool for a mask, grey levels for a crop.
         fault: Why it is neither or unreadable.
@@ -64,23 +54,6 @@ class Candidate:
     kind: str
     values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     fault: str = ""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A mask with the crop that confirms it.
-
-    Attributes:
-        mask: Bool `(X, Y)`, in the frame of the mammogram.
-        note: How it was resized; empty if it was not.
-        mask_file: Source of the mask.
-        crop_file: Source of the crop.
-    """
-
-    mask: np.ndarray
-    note: str
-    mask_file: SourceFile
-    crop_file: SourceFile
 
 
 def prepare_mammogram(task: Task) -> dict[str, dict[str, str]]:
@@ -106,13 +79,11 @@ def prepare_mammogram(task: Task) -> dict[str, dict[str, str]]:
 def _judge_lesions(task: Task, file: SourceFile, image: np.ndarray) -> Iterator[tuple[str, Verdict]]:
     for lesion, files in task.lesions.items():
         try:
-            pair = find_pair(image, [_read_candidate(candidate, task.source) for candidate in files])
+            verdict = find_mask(image, [_read_candidate(candidate, task.source) for candidate in files])
         except InputError as error:
             yield lesion, Verdict(None, str(error))
         else:
-            paths = (file.path, pair.mask_file.path, pair.crop_file.path)
-            repair = f"mask resampled: {pair.note}" if pair.note else ""
-            yield lesion, Verdict(pair.mask, repair, details=dict(zip(FILE_COLUMNS, paths, strict=True)))
+            yield lesion, replace(verdict, details={"image_file": file.path, **verdict.details})
 
 
 def image_suffix(path: str) -> str:
@@ -158,7 +129,7 @@ def _read_candidate(file: SourceFile, source: Path) -> Candidate:
     return Candidate(file, "neither", fault=fault)
 
 
-def find_pair(image: np.ndarray, candidates: Sequence[Candidate]) -> Pair:
+def find_mask(image: np.ndarray, candidates: Sequence[Candidate]) -> Verdict:
     """Find the mask of a lesion that its crop confirms among its files, which may be in any order.
 
     Raises:
@@ -174,7 +145,7 @@ def find_pair(image: np.ndarray, candidates: Sequence[Candidate]) -> Pair:
             faults = "; ".join(c.fault for c in of_kind["neither"])
             files = ", ".join(c.file.path for c in candidates)
             raise InputError(f"no {kind}: " + (faults or f"none among {files}; fetch the series again"))
-    pairs: list[Pair] = []
+    pairs: list[Verdict] = []
     disagreement = InputError("crop disagrees: no mask is larger than a crop, so none is of the full frame")
     for mask, crop in product(of_kind["mask"], of_kind["crop"]):
         if mask.values.size > crop.values.size:
@@ -185,13 +156,13 @@ def find_pair(image: np.ndarray, candidates: Sequence[Candidate]) -> Pair:
     if not pairs:
         raise disagreement
     for other in pairs[1:]:
-        if not np.array_equal(other.mask, pairs[0].mask):
-            files = f"{pairs[0].mask_file.path} and {other.mask_file.path}"
+        if not np.array_equal(other.mask, pairs[0].mask):  # type: ignore[arg-type]
+            files = f"{pairs[0].details['mask_file']} and {other.details['mask_file']}"
             raise InputError(f"two masks: {files} differ and each agrees with a crop; take the wrong one away")
     return pairs[0]
 
 
-def confirm(image: np.ndarray, mask: Candidate, crop: Candidate) -> Pair:
+def confirm(image: np.ndarray, mask: Candidate, crop: Candidate) -> Verdict:
     """Bring a mask into the frame of the mammogram, and check that the crop looks like the mammogram at the mask's box.
 
     A mask that was drawn on the film at another pitch may have its crop at that pitch or at the mammogram's.
@@ -219,7 +190,8 @@ def confirm(image: np.ndarray, mask: Candidate, crop: Candidate) -> Pair:
             f"{fault}: correlation {correlation:.2f} with the mammogram at the mask's box, expected more than "
             f"{LEAST_CORRELATION}: mask, crop and mammogram do not belong together"
         )
-    return Pair(fitted, note, mask.file, crop.file)
+    files = {"mask_file": mask.file.path, "crop_file": crop.file.path}
+    return Verdict(fitted, f"mask resampled: {note}" if note else "", details=files)
 
 
 def _alike(size: tuple[int, ...], box: tuple[int, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +32,9 @@ the same splits with the suffix of the files it found, without the lesions that 
 
 @dataclass(frozen=True)
 class SplitFile:
-    """One file of the folder.
+    """One file of the folder: its name without suffix, a sentence for the README, and the datalist.
 
-    Attributes:
-        name: Name of the file, without suffix.
-        explanation: A sentence for the README.
-        about: Name, source and the like.
-        parts: Lesions of each part, as they are written.
-        counted: Lesions of each part, as the README counts them.
+    `parts` are the lesions of each part as they are written, `counted` as the README counts them.
     """
 
     name: str
@@ -57,7 +52,7 @@ def datalists(tables: str, output_dir: str) -> None:
         output_dir: where the datalists and their README are written.
     """
     folder = Path(output_dir)
-    made = [datalist for source in SOURCES for datalist in source(Path(tables))]
+    made = [*cbis_ddsm_datalists(Path(tables)), *inbreast_datalists(Path(tables))]
     for datalist in made:
         write_datalist(folder / f"{datalist.name}.json", datalist.about, datalist.parts)
     write_if_changed(folder / "README.md", "\n".join([README, *map(describe, made)]).encode())
@@ -68,7 +63,7 @@ def cbis_ddsm_datalists(folder: Path) -> list[SplitFile]:
     """Make the splits of the CBIS-DDSM masses, all lesions of the official tables taken as usable."""
     tables = cbis_ddsm.read_tables(folder)
     about = {"name": cbis_ddsm.NAME, "source": cbis_ddsm.SOURCE, "manifest_sha256": tables.sha256}
-    splits = split_lesions(tables.lesions, dict.fromkeys((lesion.key.name for lesion in tables.lesions), SUFFIX))
+    splits = split_lesions(tables.lesions, dict.fromkeys((key.name for key in tables.lesions), SUFFIX))
     made = [
         SplitFile(f"{cbis_ddsm.NAME}_{name}", explanation, about, splits[name], splits[name])
         for name, explanation in CBIS_DDSM_SPLITS.items()
@@ -111,14 +106,14 @@ def inbreast_datalist(table: Path) -> tuple[dict[str, str], Parts]:
         f"{inbreast.MASSES} masses in {inbreast.MAMMOGRAMS}, and which images hold the others is part of the "
         "annotations: prepare lists them all",
     }
-    entries = []
+    entries: list[Entry] = []
     for row in listed:
         name = parse_image_name(row["dicom"])
         if name is None or name.image_id != row["image_id"]:
             raise InputError(f"{table}: {row['dicom']!r} is no file name of INbreast for image {row['image_id']}")
         known = metadata(name, {"birads": row["birads"], "density": row["acr"]})
         entries.append(datalist_entry(f"images/{name.image_id}.dcm", {"lesion_id": f"{name.image_id}_1"} | known))
-    return about, inbreast.test_only(entries)
+    return about, {"training": [], "validation": [], "test": entries}
 
 
 CBIS_DDSM_SPLITS = {
@@ -138,7 +133,6 @@ INBREAST_TEST = (
     "The unseen test set: the first mass of each of the 107 mammograms that public work uses. Which of them hold the "
     "others of the 116 is part of the annotations; `python -m scripts prepare inbreast` lists them all."
 )
-SOURCES: Sequence[Callable[[Path], list[SplitFile]]] = (cbis_ddsm_datalists, inbreast_datalists)
 
 
 def describe(datalist: SplitFile) -> str:
@@ -148,9 +142,8 @@ def describe(datalist: SplitFile) -> str:
     columns = {**parts, "all": total}
     lines = [f"## {datalist.name}.json", "", datalist.explanation, "", f"Source: {datalist.about['source']}.", ""]
     lines += [_row("", columns), _row("---", ["---:"] * len(columns))]
-    lines.append(_row("lesions", (len(lesions) for lesions in columns.values())))
-    lines.append(_row("mammograms", (_distinct(lesions, "image") for lesions in columns.values())))
-    lines.append(_row("patients", (_distinct(lesions, "patient_id") for lesions in columns.values())))
+    for heading, name in {"lesions": "label", "mammograms": "image", "patients": "patient_id"}.items():
+        lines.append(_row(heading, (len({lesion[name] for lesion in lesions}) for lesions in columns.values())))
     for name, heading in COUNTED.items():
         counts = {part: Counter(lesion[name] for lesion in lesions) for part, lesions in columns.items()}
         for value in sorted(counts["all"]):
@@ -159,10 +152,6 @@ def describe(datalist: SplitFile) -> str:
     if set(parts) == set(PARTS):
         lines[-1] += f" Test lesions whose patient is also in training: {shared_share(parts):.1%}."
     return "\n".join([*lines, ""])
-
-
-def _distinct(lesions: Iterable[Entry], name: str) -> int:
-    return len({lesion[name] for lesion in lesions})
 
 
 def _row(heading: str, cells: Iterable[object]) -> str:

@@ -18,11 +18,13 @@ from scripts.common.tables import Row, read_content
 from scripts.prepare import inbreast_files as files
 from scripts.prepare.output import datalist_entry, finish, preparing, write_mammogram
 from scripts.prepare.pairs import Verdict, read_values
+from scripts.prepare.splits import Entry
 
 NAME = "inbreast_mass"
 NOTE = "INbreast is the unseen test set: nothing is trained or tuned on it"
 # What public work on this set counts.
 MAMMOGRAMS, MASSES = 107, 116
+ENTRY = ("lesion_id", *files.METADATA)
 # Columns of the audit after `lesion_id`.
 COLUMNS = (
     "status", "reason", "image_id", "image", "roi", "joined", "patient_id", "laterality", "view", "birads", "density",
@@ -34,12 +36,8 @@ class AnnotatedImage:
     """One annotation, its image and what a worker needs to prepare them.
 
     Attributes:
-        annotation: XML file.
         images: Image files of that number; one, unless the download is defective.
         sheet: `birads` and `density`.
-        target: Folder of the prepared data set.
-        copy: Whether to copy the image instead of linking to it.
-        join_spiculated: Whether to add spiculated regions to their masses.
     """
 
     annotation: Path
@@ -102,16 +100,17 @@ def prepare_inbreast(
         for image, result in zip(annotated, results, strict=True):
             digest.update(f"{image.annotation.name} {result.digest}\n".encode())
         about = {"name": NAME, "source": stated, "manifest_sha256": digest.hexdigest(), "note": NOTE}
-        usable = [_entry(row) for row in audit if row["status"] != "quarantined"]
+        usable: list[Entry] = [
+            datalist_entry(f"images/{row['image_id']}.dcm", {name: row.get(name, "") for name in ENTRY})
+            for row in audit
+            if row["status"] != "quarantined"
+        ]
         normal = images.keys() - {image.annotation.stem for image in annotated}
         remarks = _remarks(usable, results, len(images), len(normal))
         remarks += [f"  {files.IMAGES}/{name}: not a name of the release, left out" for name in strangers]
-        finish(target, Path(source), about, audit, {"test": test_only(usable)}, remarks)
-
-
-def test_only(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Put all lesions into the test."""
-    return {"training": [], "validation": [], "test": list(entries)}
+        finish(
+            target, Path(source), about, audit, {"test": {"training": [], "validation": [], "test": usable}}, remarks
+        )
 
 
 def find_images(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
@@ -184,11 +183,6 @@ def _audit_row(lesion: str, known: Mapping[str, str]) -> Row:
     return {"lesion_id": lesion} | {name: known.get(name, "") for name in COLUMNS}
 
 
-def _entry(row: Row) -> dict[str, Any]:
-    known = {name: row.get(name, "") for name in ("lesion_id", *files.METADATA)}
-    return datalist_entry(f"images/{row['image_id']}.dcm", known)
-
-
 def _read_image(image: AnnotatedImage) -> tuple[Row, tuple[int, int] | None, str]:
     """Return the lesions' metadata, the image's columns and rows, and why it cannot be used."""
     if len(image.images) != 1:
@@ -222,10 +216,7 @@ def _join_spiculated(
 ) -> tuple[dict[int, list[int]], int]:
     """Add each spiculated region to the mass that it shares most pixels with, those next to the mass included.
 
-    Args:
-        masses: Mask of each mass by the number of its region; changed in place.
-        rois: All regions.
-        shape: Columns and rows of the image.
+    `masses` has the mask of each mass by the number of its region, and is changed in place.
 
     Returns:
         The numbers of the regions that were added to each mass, and how many touch none or have no outline.

@@ -101,12 +101,7 @@ def parse_image_name(name: str) -> ImageName | None:
 
 
 def metadata(name: ImageName | None, sheet: Mapping[str, str]) -> dict[str, str]:
-    """Return what a datalist says of an image's lesions beside their names; empty where it is not known.
-
-    Args:
-        name: Parts of the image file's name; None if it is missing.
-        sheet: `birads` and `density` of the image.
-    """
+    """Return what a datalist says of an image's lesions beside their names; empty where it is not known."""
     known = {**(name._asdict() if name else {}), **sheet}
     return {key: known.get(key, "") for key in METADATA}
 

@@ -115,13 +115,9 @@ def number_lesions(rows: Sequence[Row], names: Mapping[str, str], table: Path) -
 def judge_lesions(
     image: str, lesions: Sequence[Row], folder: Path, owners: Mapping[str, set[str]]
 ) -> Iterator[tuple[str, Verdict]]:
-    """Read one mammogram and the masks of its lesions, and judge each.
+    """Read one mammogram and the masks of its lesions, files relative to `folder`, and judge each.
 
-    Args:
-        image: File of the mammogram, relative to `folder`.
-        lesions: Rows of its lesions.
-        folder: Folder of the table.
-        owners: Patients of each mask file.
+    `owners` holds the patients of each mask file.
     """
     try:
         if suffix(image).lower() == ".mhd":  # one file is linked, or copied

@@ -27,12 +27,7 @@ Audit = Sequence[Mapping[str, str]]
 
 @contextmanager
 def preparing(dataset: Path, folder: Path, source: str) -> Iterator[str]:
-    """Hold the folder of a data set during its preparation.
-
-    Args:
-        dataset: Folder to prepare into.
-        folder: Folder of the source.
-        source: Name of the source.
+    """Hold the folder of a data set during its preparation from the source in `folder`, which is named `source`.
 
     Yields:
         `source` as the datalists state it: also that it is synthetic where it is, so that no result hides it.
@@ -62,12 +57,7 @@ def write_mammogram(
 ) -> dict[str, dict[str, str]]:
     """Write the masks of a mammogram's usable lesions as they come, then link the image if there are any.
 
-    Args:
-        dataset: Folder of the prepared data set.
-        image: File of the mammogram, or a link to it.
-        name: `images/<name>` of the mammogram in the data set.
-        verdicts: Name of each of its lesions and the verdict on it.
-        copy: Whether to copy the image instead of linking to it.
+    `name` is that of the image in the data set, `images/<name>`; `image` may be a link.
 
     Returns:
         Columns of the audit for each lesion: `status`, `reason` and the details.
@@ -117,6 +107,11 @@ def _same_copy(source: Path, target: Path) -> bool:
     return not target.is_symlink() and (a.st_size, a.st_mtime_ns) == (b.st_size, b.st_mtime_ns) and a.st_ino != b.st_ino
 
 
+def list_reasons(audit: Audit) -> list[str]:
+    """Give each quarantined lesion a line with its reason."""
+    return [f"    {row['lesion_id']}: {row['reason']}" for row in audit if row["status"] == "quarantined"]
+
+
 def finish(
     dataset: Path,
     source: Path,
@@ -124,18 +119,12 @@ def finish(
     audit: Audit,
     splits: Mapping[str, Parts],
     remarks: Sequence[str] = (),
-    reasons: Callable[[Audit], list[str]] | None = None,
+    reasons: Callable[[Audit], list[str]] = list_reasons,
 ) -> None:
     """Write audit and datalists, and print what became of the lesions.
 
-    Args:
-        dataset: Folder of the prepared data set.
-        source: File or folder that was prepared, for the error.
-        about: Name, source and the like, as the datalists state them.
-        audit: One row per lesion of the source's table, with `lesion_id`, `status` and `reason`.
-        splits: Datalists by name.
-        remarks: Last lines to print.
-        reasons: Makes the lines about what is wrong; left out, each quarantined lesion has one.
+    The datalists state what they are `about`: name, source and the like. The audit has one row per lesion of the
+    source's table, with `lesion_id`, `status` and `reason`. `remarks` are printed last.
 
     Raises:
         InputError: no lesion is usable, or a file cannot be written.
@@ -143,7 +132,9 @@ def finish(
     file = dataset / "audit.csv"
     write_csv(file, audit, first=("lesion_id", "status", "reason"))
     _write_datalists(dataset, about, splits)
-    lines = [*_count_statuses(audit), *(reasons or _list_reasons)(audit), *_count_splits(splits), *remarks]
+    counts = sorted(Counter(row["status"] for row in audit).items())
+    lines = [f"{len(audit)} lesions in the table", *(f"  {status}: {number}" for status, number in counts)]
+    lines += [*reasons(audit), *_count_splits(splits), *remarks]
     print("\n".join(lines))
     if all(row["status"] == "quarantined" for row in audit):
         raise InputError(f"{source}: no lesion is usable; {file} gives the reason for each")
@@ -189,15 +180,6 @@ def _encode(about: Mapping[str, str], parts: Parts) -> bytes:
 def datalist_entry(image: str, lesion: Mapping[str, Any]) -> dict[str, Any]:
     """Return the datalist's entry of a lesion, with whatever is known of it, in the mammogram `images/<name>`."""
     return {"image": image, "label": f"masks/{lesion['lesion_id']}.png", **lesion}
-
-
-def _count_statuses(audit: Audit) -> list[str]:
-    counts = Counter(row["status"] for row in audit)
-    return [f"{len(audit)} lesions in the table", *(f"  {status}: {counts[status]}" for status in sorted(counts))]
-
-
-def _list_reasons(audit: Audit) -> list[str]:
-    return [f"    {row['lesion_id']}: {row['reason']}" for row in audit if row["status"] == "quarantined"]
 
 
 def count_reasons(audit: Audit) -> list[str]:

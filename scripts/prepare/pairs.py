@@ -65,14 +65,10 @@ def read_values(file: str, folder: Path) -> np.ndarray:
 
 
 def judge(image: np.ndarray, values: np.ndarray, image_file: str, mask_file: str, box: Sequence[str] = ()) -> Verdict:
-    """Judge the mask of a lesion on its mammogram.
+    """Judge the mask of a lesion, the pixels `(X, Y)` of its file, on its mammogram `(X, Y)`.
 
-    Args:
-        image: Pixels `(X, Y)` of the mammogram.
-        values: Pixels `(X, Y)` of the mask file.
-        image_file: Name of the image, for reasons.
-        mask_file: Name of the mask, for reasons.
-        box: Four numbers `x0, y0, x1, y1` as the table has them: a box that holds part of the lesion; or nothing.
+    The files are named in the reasons. A `box` is four numbers `x0, y0, x1, y1` as the table has them; it holds part
+    of the lesion.
     """
     try:
         mask, repair = fit(binarise(values, mask_file), image.shape, mask_file)
@@ -89,11 +85,9 @@ def judge(image: np.ndarray, values: np.ndarray, image_file: str, mask_file: str
 
 
 def binarise(values: np.ndarray, file: str) -> np.ndarray:
-    """Turn the pixels of a mask file into a mask, bool `(X, Y)`.
+    """Turn the pixels `(X, Y)` of a mask file into a mask, bool `(X, Y)`.
 
-    Args:
-        values: `(X, Y)`, two-valued with the background lower, or 8-bit black and white blurred by JPEG.
-        file: Name of the file, for the error.
+    They are two-valued with the background lower, or 8-bit black and white blurred by JPEG.
 
     Raises:
         InputError: it is no mask.

@@ -20,9 +20,7 @@ Parts = dict[str, list[Entry]]
 def make_splits(entries: Sequence[Entry], tested: Collection[str] | None = None) -> dict[str, Parts]:
     """Draw the splits for which there are enough patients: `patient`, `official`, `paper`, `fold0` to `fold4`.
 
-    Args:
-        entries: All lesions.
-        tested: Patients of an official test set; None without one.
+    `official` takes the patients who are `tested`, those of an official test set.
     """
     patients = {entry["patient_id"] for entry in entries}
     splits: dict[str, Parts] = {}

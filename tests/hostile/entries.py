@@ -65,8 +65,8 @@ def _cbis(file: Path, output: Path) -> None:
     """As `prepare cbis_ddsm` works, without its processes."""
     source = _root(file, "cbis")
     tables = read_tables(source)
-    index = index_source(source, output, tables)
-    for task in make_tasks(tables.lesions, index, source, output, False):
+    files, _ = index_source(source, output, tables)
+    for task in make_tasks(tables.lesions, files, source, output, False):
         _told(columns["reason"] for columns in prepare_mammogram(task).values())
 
 
@@ -101,11 +101,11 @@ def _datalist(file: Path, output: Path) -> None:
 
 
 def _args_of_training(file: Path, output: Path) -> None:
-    from custom.runs.settings import check_names, check_values
+    from custom.runs.settings import check_names, check_values, switches
 
     command = CommandLine.parse(["training", "--args_file", str(file)])
     check_names(command)
-    known = command.read_config()["settings"] if command.config_files else {}
+    known = switches(command.read_config()) if command.config_files else ()
     check_values({name: value for name, value in command.overrides.items() if name in known})
 
 

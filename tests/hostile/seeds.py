@@ -170,7 +170,7 @@ def _runs(folder: Path) -> Iterator[Seed]:
 
     network = small_network()
     optimizer = torch.optim.Adam(network.parameters())
-    network(torch.zeros(1, 2, 32, 32)).sum().backward()
+    network(torch.zeros(1, 1, 32, 32)).sum().backward()
     optimizer.step()
     torch.save(network.state_dict(), run / "model.pt")
     trainer = {"epoch_length": 3, "max_epochs": 4, "iteration": 6}
@@ -211,7 +211,7 @@ def _runs(folder: Path) -> Iterator[Seed]:
 def small_network() -> torch.nn.Module:
     """The network of the seeds' run."""
     config = ConfigParser()
-    config.read_config(str(ROOT / "bundle" / "configs" / "inference.json"))
+    config.read_config(str(ROOT / "bundle" / "configs" / "train.json"))
     config.update(SMALL)
     network: torch.nn.Module = config.get_parsed_content("network_def")
     return network

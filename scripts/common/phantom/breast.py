@@ -57,13 +57,9 @@ class Breast:
 
 
 def draw_breast(rng: np.random.Generator, shape: tuple[int, int], view: str, size: float) -> Breast:
-    """Draw a breast in the CC or MLO view.
+    """Draw a breast in the CC or MLO view, in a frame of `shape` (rows, columns).
 
-    Args:
-        rng: Source of the random numbers.
-        shape: Rows and columns of the frame.
-        view: `CC` or `MLO`.
-        size: Distance from the chest wall to the nipple as a share of the columns.
+    `size` is the distance from the chest wall to the nipple as a share of the columns.
     """
     rows, columns = shape
     reach = size * columns

@@ -117,14 +117,9 @@ def random_stream(seed: int, number: int, *purpose: str) -> np.random.Generator:
 def draw_patient(
     seed: int, number: int, densities: Sequence[int] = DENSITIES, sides: Sequence[str] = SIDES, contrast: float = 1.0
 ) -> Patient:
-    """Draw patient `number` (from 1) of a seed.
+    """Draw patient `number` (from 1) of a seed, balanced over ACR classes and sides.
 
-    Args:
-        seed: Seed of the cohort.
-        number: Number of the patient.
-        densities: ACR classes to balance over.
-        sides: Sides to balance over.
-        contrast: Factor on the contrast of every mass; 1 gives the distribution measured on real masses.
+    `contrast` is a factor on the contrast of every mass; 1 gives the distribution measured on real masses.
     """
     rng = random_stream(seed, number, "patient")
     count = _balanced(seed, number, "lesions", LESION_COUNTS)

@@ -26,9 +26,7 @@ BORDER_LIMIT = 0.03
 def develop(attenuation: Field, exposure: float) -> Field:
     """Turn attenuation into grey levels 0 to 4095: the S-shaped characteristic curve of film, bright = dense.
 
-    Args:
-        attenuation: Attenuation relative to the full thickness of fat.
-        exposure: Shift of the curve along the attenuation axis; a positive one gives a darker film.
+    `exposure` shifts the curve along the attenuation axis; a positive one gives a darker film.
     """
     return BRIGHTEST / (1 + np.exp(-STEEPNESS * (attenuation - (MIDDLE + exposure))))
 
@@ -73,14 +71,9 @@ def digitise(rng: np.random.Generator, grey: Field, noise: bool = True) -> NDArr
 
 
 def add_artefacts(rng: np.random.Generator, grey: Field, air: Field, laterality: str, view: str) -> Field:
-    """Add a side marker, white borders, a strip of tape and dust.
+    """Add a side marker, white borders, a strip of tape and dust to grey levels 0 to 4095.
 
-    Args:
-        rng: Source of the random numbers.
-        grey: Grey levels 0 to 4095, `(rows, columns)`.
-        air: Distance in pixels to the breast, 0 inside it, `(rows, columns)`.
-        laterality: `LEFT` or `RIGHT`, written on the marker.
-        view: `CC` or `MLO`, written on the marker.
+    `air` is the distance in pixels to the breast, 0 inside it; laterality and view are written on the marker.
     """
     if rng.random() < 0.6:
         grey = _add_tape(rng, grey, air)

@@ -46,15 +46,10 @@ class Phantom:
 def generate_phantom(
     seed: int, patient: Patient, view: str, image_size: tuple[int, int], artifacts: bool = False, noise: bool = True
 ) -> Phantom:
-    """Draw one view of a patient's breast.
+    """Draw one view, `CC` or `MLO`, of the breast of a patient of the cohort of `seed`.
 
-    Args:
-        seed: Seed of the cohort that the patient was drawn from.
-        patient: Patient to draw.
-        view: `CC` or `MLO`.
-        image_size: Columns and rows.
-        artifacts: Whether to add marker, border, tape and dust.
-        noise: Whether to add quantum noise and grain; without them the rest of the phantom stays the same.
+    The image has `image_size` columns and rows. `artifacts` adds marker, border, tape and dust. Without `noise` there
+    is no quantum noise and no grain; the rest of the phantom stays the same.
     """
     columns, rows = image_size
 

@@ -38,13 +38,10 @@ class Mass:
 
 
 def draw_mass(rng: np.random.Generator, shape: str, margins: str, diameter: float) -> Mass:
-    """Draw a mass whose longer side is about `diameter` pixels, in the middle of a square patch.
+    """Draw a mass whose box has a longer side of about `diameter` pixels, in the middle of a square patch.
 
-    Args:
-        rng: Source of the random numbers.
-        shape: `ROUND`, `OVAL`, `LOBULATED` or `IRREGULAR`.
-        margins: `CIRCUMSCRIBED`, `OBSCURED`, `MICROLOBULATED`, `ILL_DEFINED` or `SPICULATED`.
-        diameter: Longer side of the outline's box in pixels.
+    Shape and margins are spelt as in the CBIS-DDSM tables: `ROUND`, `OVAL`, `LOBULATED` or `IRREGULAR`, and a key of
+    `EDGE_RISE`.
     """
     half = math.ceil(PATCH * diameter / 2) + 2
     side = 2 * half + 1

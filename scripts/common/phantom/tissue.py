@@ -9,6 +9,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from scripts.common.phantom.breast import Breast
 from scripts.common.phantom.noise import Field, level_lines, power_law_noise, smooth_noise
@@ -27,19 +28,17 @@ COARSE = 4
 def draw_tissue(rng: np.random.Generator, breast: Breast, density: int) -> Field:
     """Draw the attenuation of the breast without a lesion, relative to fat of full thickness, `(rows, columns)`.
 
-    Args:
-        rng: Source of the random numbers.
-        breast: Shape of the breast.
-        density: ACR class, 1 (fatty) to 4 (extremely dense).
+    `density` is the ACR class, 1 (fatty) to 4 (extremely dense).
     """
     attenuation = np.zeros(breast.depth.shape, np.float32)
-    box = _bounding_box(breast)
+    box = _box_at_chest_wall(breast.inside)
     attenuation[box] = _draw_inner_tissue(rng, breast.cut(box), density)
     return attenuation
 
 
-def _bounding_box(breast: Breast) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(breast.inside.any(axis=1)), np.flatnonzero(breast.inside.any(axis=0))
+def _box_at_chest_wall(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the box of rows and columns of a mask, widened to the chest wall."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(0, int(columns[-1]) + 1)
 
 
@@ -161,19 +160,18 @@ def _strands(rng: np.random.Generator, breast: Breast) -> Field:
 def _add_pectoral(rng: np.random.Generator, breast: Breast, attenuation: Field) -> Field:
     if not breast.pectoral.any():
         return attenuation
-    box = (
-        slice(0, int(np.flatnonzero(breast.pectoral.any(axis=1))[-1]) + 1),
-        slice(0, int(np.flatnonzero(breast.pectoral.any(axis=0))[-1]) + 1),
-    )
+    rows, columns = _box_at_chest_wall(breast.pectoral > 0)
+    box = (slice(0, rows.stop), columns)
     muscle = breast.pectoral[box]
-    rows, columns = muscle.shape
-    fibres = power_law_noise(rng, (rows, columns), 2.6, longest_wave=0.2 * breast.frame_columns, elongation=5.0)
-    x = np.arange(columns, dtype=np.float32)[None, :]
-    y = np.arange(rows, dtype=np.float32)[:, None]
+    fibres = power_law_noise(
+        rng, (rows.stop, columns.stop), 2.6, longest_wave=0.2 * breast.frame_columns, elongation=5.0
+    )
+    x = np.arange(columns.stop, dtype=np.float32)[None, :]
+    y = np.arange(rows.stop, dtype=np.float32)[:, None]
     # The muscle's fibres run along its front edge; it is thickest towards the shoulder.
     turn = math.radians(rng.uniform(55, 75))
     cos, sin = math.cos(turn), math.sin(turn)
     grain = cv2.remap(fibres, y * sin - x * cos, x * sin + y * cos, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    strength = rng.uniform(0.28, 0.42) * (1 - rng.uniform(0.0, 0.4) * y / rows)
+    strength = rng.uniform(0.28, 0.42) * (1 - rng.uniform(0.0, 0.4) * y / rows.stop)
     attenuation[box] += muscle * strength * (1 + 0.05 * grain)
     return attenuation

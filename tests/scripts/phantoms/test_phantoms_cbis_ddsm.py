@@ -111,7 +111,7 @@ def test_the_same_bytes_each_time_and_nothing_written_twice(tmp_path: Path):
 def test_a_defect_changes_one_mammogram_only(tmp_path: Path):
     sound = snapshot(make(tmp_path / "sound", patients=1))
     for defect in MAMMOGRAM_DEFECTS:
-        spoilt = snapshot(make(tmp_path / defect, patients=1, defects=f"[{defect}]"))
+        spoilt = snapshot(make(tmp_path / defect, patients=1, defects=[defect]))
         name = (tmp_path / defect / "defects.csv").read_text().splitlines()[1].split(",")[0]
         changed = {
             path
@@ -127,7 +127,7 @@ def test_a_defect_changes_one_mammogram_only(tmp_path: Path):
     [
         ({"variant": "tar"}, "--variant: found 'tar', expected one that cbis_ddsm has: classic, older, uid, jpeg,"),
         ({"layout": "manifest", "variant": "classic"}, "--variant: found 'classic'"),
-        ({"defects": "[mask_eaten]"}, "--defects: found '[mask_eaten]'"),
+        ({"defects": "mask_eaten"}, "--defects: found 'mask_eaten'"),
         ({"layout": "manifest", "defects": "all"}, "--defects: found 'all'"),
         ({"defects": "all", "patients": 3}, "raise --patients"),
     ],

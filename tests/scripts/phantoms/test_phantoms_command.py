@@ -8,6 +8,7 @@ import cv2
 import pytest
 
 from custom.errors import InputError
+from scripts.common.command_line import checked
 from scripts.phantoms import phantoms
 
 SMALL = {"patients": 2, "image_size": (160, 240)}
@@ -65,7 +66,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(folder: Path, t
 
 def test_a_patient_does_not_depend_on_the_others(folder: Path, tmp_path: Path) -> None:
     phantoms(str(tmp_path / "more"), seed=3, **SMALL | {"patients": 4})
-    phantoms(str(tmp_path / "fewer_views"), seed=3, views="MLO", **SMALL)
+    phantoms(str(tmp_path / "fewer_views"), seed=3, views=["MLO"], **SMALL)
     more, fewer = images(tmp_path / "more"), images(tmp_path / "fewer_views")
     assert len(more) > len(images(folder))
     assert images(folder).items() <= more.items()
@@ -84,9 +85,9 @@ def test_a_second_run_changes_nothing_and_an_interrupted_one_is_finished(tmp_pat
     assert digests(tmp_path) == before
 
 
-def test_lists_may_come_as_fire_hands_them_over(tmp_path: Path) -> None:
-    phantoms(str(tmp_path / "a"), patients=1, image_size="[160,240]", views="[CC]", sides="LEFT", densities=3)
-    phantoms(str(tmp_path / "b"), patients=1, image_size=[160, 240], views=["CC"], sides=("LEFT",), densities="[3]")
+def test_a_list_and_a_tuple_are_one_setting(tmp_path: Path) -> None:
+    phantoms(str(tmp_path / "a"), patients=1, image_size=(160, 240), views=("CC",), sides=["LEFT"], densities=(3,))
+    phantoms(str(tmp_path / "b"), patients=1, image_size=[160, 240], views=["CC"], sides=("LEFT",), densities=[3])
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
     assert "images/S_00001_LEFT_CC.png" in digests(tmp_path / "a")
 
@@ -121,7 +122,7 @@ def test_lists_may_come_as_fire_hands_them_over(tmp_path: Path) -> None:
 )
 def test_a_bad_setting_is_told_in_one_line_and_nothing_is_written(setting: str, value: object, tmp_path: Path) -> None:
     with pytest.raises(InputError) as told:
-        phantoms(str(tmp_path / "out"), **SMALL | {setting: value})
+        checked(phantoms)(str(tmp_path / "out"), **SMALL | {setting: value})
     assert f"--{setting}" in str(told.value)
     assert "expected" in str(told.value)
     assert "\n" not in str(told.value)

@@ -17,7 +17,7 @@ SIZE = (480, 760)
 
 def write_as_real(folder: Path, **settings: object) -> None:
     """Phantoms as the real pack holds its images: grey levels of 8 bit."""
-    phantoms(str(folder), image_size=SIZE, views="CC", **settings)
+    phantoms(str(folder), image_size=SIZE, views=["CC"], **settings)
     for path in (folder / "images").iterdir():
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         cv2.imwrite(str(path), (image >> 4).astype(np.uint8))

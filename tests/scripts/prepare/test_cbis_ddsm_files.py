@@ -89,20 +89,21 @@ def test_cells_may_have_spaces_and_newlines(tmp_path_factory: pytest.TempPathFac
     rows = [[*cells[:-1], cells[-1] + last] for cells in rows]
     write_tables(folder, rows, [])
     tables = read_tables(folder)
-    assert [lesion.key.name for lesion in tables.lesions] == sorted(f"P_{number}_LEFT_CC_1" for number, _ in lesions)
-    assert {lesion.metadata["mass_margins"] for lesion in tables.lesions} == {"SPICULATED"}
+    assert [key.name for key in tables.lesions] == sorted(f"P_{number}_LEFT_CC_1" for number, _ in lesions)
+    assert {lesion["mass_margins"] for lesion in tables.lesions.values()} == {"SPICULATED"}
     assert set(tables.series_keys) == {"1.3", "1.5"}
 
 
 def test_a_row(tmp_path: Path):
     write_tables(tmp_path / "deep" / "down", [row(lesion="3")], [row("00002", "RIGHT", "MLO", part="Test")])
-    first, second = read_tables(tmp_path).lesions
-    assert first.metadata == {
+    lesions = read_tables(tmp_path).lesions
+    first, second = lesions
+    assert lesions[first] == {
         "lesion_id": "P_00001_LEFT_CC_3", "patient_id": "P_00001", "laterality": "LEFT", "view": "CC", "birads": "4",
         "density": "3", "pathology": "MALIGNANT", "subtlety": "5", "mass_shape": "N/A", "mass_margins": "SPICULATED",
     }  # fmt: skip
-    assert (first.key.part, second.key.part) == ("Training", "Test")
-    assert second.key.name == "P_00002_RIGHT_MLO_1"
+    assert (first.part, second.part) == ("Training", "Test")
+    assert second.name == "P_00002_RIGHT_MLO_1"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from custom.errors import InputError
 from scripts.prepare.cbis_ddsm_files import SourceFile
-from scripts.prepare.cbis_ddsm_pairing import Candidate, correlate, find_pair
+from scripts.prepare.cbis_ddsm_pairing import Candidate, correlate, find_mask
 
 IMAGE = np.random.default_rng(0).normal(1000, 200, (90, 120)).astype(np.float32)
 
@@ -59,16 +59,16 @@ def test_the_order_of_the_files_does_not_matter():
         Candidate(SourceFile("broken", None), "unreadable", fault="broken"),
     ]
     for order in permutations(files):
-        pair = find_pair(IMAGE, order)
-        np.testing.assert_array_equal(pair.mask, mask_of(box))
-        assert pair.crop_file is crop.file
-        assert not pair.note
+        found = find_mask(IMAGE, order)
+        np.testing.assert_array_equal(found.mask, mask_of(box))
+        assert found.details["crop_file"] == "crop"
+        assert not found.reason
 
 
 def test_a_mask_no_larger_than_the_crop_is_no_mask_of_the_frame():
     files = [candidate("mask", "mask", mask_of((2, 2, 9, 9))[:20, :20]), candidate("crop", "crop", IMAGE[:20, :20])]
     with pytest.raises(InputError, match="no mask is larger than a crop"):
-        find_pair(IMAGE, files)
+        find_mask(IMAGE, files)
 
 
 @pytest.mark.parametrize("pitch_of_the_crop", [1, 50 / 43.5])
@@ -81,6 +81,6 @@ def test_the_crop_of_a_resampled_mask_may_have_either_pitch(pitch_of_the_crop: f
     drawn = cv2.resize(mask.astype(np.uint8), film, interpolation=cv2.INTER_NEAREST_EXACT) > 0
     size = round(side * pitch_of_the_crop)
     crop = cv2.resize(image[100 : 100 + side, 300 : 300 + side], (size, size), interpolation=cv2.INTER_LINEAR)
-    pair = find_pair(image, [candidate("mask", "mask", drawn), candidate("crop", "crop", crop)])
-    assert "resized by 0.870" in pair.note
-    assert 2 * (pair.mask & mask).sum() / (pair.mask.sum() + mask.sum()) > 0.9
+    found = find_mask(image, [candidate("mask", "mask", drawn), candidate("crop", "crop", crop)])
+    assert "resized by 0.870" in found.reason
+    assert 2 * (found.mask & mask).sum() / (found.mask.sum() + mask.sum()) > 0.9

@@ -170,7 +170,7 @@ def check_files(source: Path, dataset: Path, rows: dict[str, dict[str, str]]) ->
 
 
 def test_the_splits(tmp_path: Path, scheduler: str, capsys: pytest.CaptureFixture[str]):
-    rows = prepare(raw_tree(tmp_path / "raw", defects="[mask_empty,crop_missing]"), tmp_path / "out", scheduler)
+    rows = prepare(raw_tree(tmp_path / "raw", defects=["mask_empty", "crop_missing"]), tmp_path / "out", scheduler)
     told = capsys.readouterr().out
     usable = {name for name, row in rows.items() if row["status"] != "quarantined"}
     assert len(usable) == len(rows) - 2
@@ -199,7 +199,7 @@ def test_the_splits(tmp_path: Path, scheduler: str, capsys: pytest.CaptureFixtur
 
 
 def test_what_is_missing_moves_no_other_lesion(tmp_path: Path, scheduler: str):
-    whole, broken = (raw_tree(tmp_path / name, defects=defects) for name, defects in (("a", ()), ("b", "[mask_empty]")))
+    whole, broken = (raw_tree(tmp_path / name, defects=defects) for name, defects in (("a", ()), ("b", ["mask_empty"])))
     prepare(whole, tmp_path / "out_a", scheduler)
     rows = prepare(broken, tmp_path / "out_b", scheduler)
     (lost,) = (name for name, row in rows.items() if row["status"] == "quarantined")
@@ -301,7 +301,7 @@ def test_masks_that_both_agree_are_told_apart_by_nobody(tmp_path: Path, schedule
 
 
 def test_the_resampled_mask_is_enlarged_by_nearest_neighbour(tmp_path: Path, scheduler: str):
-    source = raw_tree(tmp_path / "raw", patients=1, defects="[mask_resampled]")
+    source = raw_tree(tmp_path / "raw", patients=1, defects=["mask_resampled"])
     rows = prepare(source, tmp_path / "out", scheduler)
     (row,) = (row for row in rows.values() if row["status"] == "repaired")
     drawn = read(source / row["mask_file"]).T
