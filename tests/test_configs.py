@@ -23,28 +23,18 @@ TRAIN, EVALUATE, INFERENCE, PAPER, RELEASED = (
 )
 NETWORKS = sorted(map(str, (CONFIGS / "networks").iterdir()))
 OPTIONS = sorted(map(str, (CONFIGS / "options").iterdir()))
-SHARED_SWITCHES = [
-    "remove_artifacts",
-    "wiener",
-    "wiener_window",
-    "clahe",
-    "clahe_clip_limit",
-    "clahe_tiles",
-    "margin",
-    "square",
-    "box_channel",
-    "image_size",
-    "threshold",
-    "test_time_augmentation",
-    "network_name",
-    "features",
-    "deep_supervision",
-    "head",
-]
 
 
 def load(file: str) -> dict:
     return json.loads(Path(file).read_text())
+
+
+def shared_switches() -> list[str]:
+    """The switches that decide what the network is given, what it is, and what is made of what it gives."""
+    train = load(TRAIN)
+    pieces = ["frame_transforms", "lesion_crop", "sizing_transforms", "network_def", "in_channels"]
+    named = set(re.findall(r"@(\w+)", json.dumps([train[name] for name in pieces])))
+    return ["threshold", "test_time_augmentation", "network_name", *(name for name in switches(train) if name in named)]
 
 
 @pytest.fixture
@@ -158,7 +148,7 @@ def test_metadata():
     "given", [{}, {"wiener": False, "margin": 0.5}, {"clahe": False, "remove_artifacts": True}, {"box_channel": True}]
 )
 def test_inference_prepares_an_image_as_training_does(dataset: Path, given: dict):
-    of_train = {name: load(TRAIN)[name] for name in SHARED_SWITCHES}
+    of_train = {name: load(TRAIN)[name] for name in shared_switches()}
 
     def prepared(file: str, chain: str, entry: dict) -> dict:
         parser = ConfigParser(load(file))
@@ -183,7 +173,7 @@ def test_training_and_validation_share_the_deterministic_transforms():
 
 def test_inference_has_the_settings_of_the_released_recipe():
     recipe, inference = load(TRAIN) | load(RELEASED), load(INFERENCE)
-    for name in (*SHARED_SWITCHES, "network_def"):
+    for name in (*shared_switches(), "network_def"):
         assert inference[name] == recipe[name], name
 
 

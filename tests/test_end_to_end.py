@@ -199,7 +199,7 @@ def lesions_of(dataset: Path, part: str) -> int:
     return len(json.loads((dataset / "datalists" / "patient.json").read_text())[part])
 
 
-@pytest.mark.parametrize("network", ["unetpp", "unet", "pspnet", "linknet"])
+@pytest.mark.parametrize("network", ["unetpp", "unet", "pspnet", "linknet", "pretrained"])
 def test_every_network_is_trained_and_follows_its_run(
     train: Callable, as_program: Callable, dataset: Path, network: str
 ):

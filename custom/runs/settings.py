@@ -194,7 +194,7 @@ def check_names(command: CommandLine) -> None:
     # MONAI itself refuses a nested id whose parent is not there.
     for name in (name for name in command.overrides if "#" not in name and name not in ids):
         near = difflib.get_close_matches(name, ids, n=1)
-        hint = f"did you mean --{near[0]}?" if near else "bundle/docs/README.md lists the switches"
+        hint = f"did you mean --{near[0]}?" if near else f"the switches of {command.file_names} stand at its top"
         raise InputError(f"--{name}: {command.file_names} has no such setting; {hint}")
     _check_network_name(command, ids)
 

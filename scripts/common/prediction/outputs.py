@@ -177,6 +177,7 @@ def read_findings(
 def _made_from(order: Order, file: Path, boxes: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
     """All that decides the files of each lesion, by its name."""
     shared = {
+        "version": bundle_version(),
         "image_sha256": file_sha256(file) if file.is_file() else "",
         "model_sha256": order.model_sha256,
         "settings": order.settings,
