@@ -49,13 +49,16 @@ def package(output_dir: str, run_dir: str | None = None) -> None:
 
 
 def bundle_files(recipe: Recipe) -> dict[str, bytes]:
-    """The files of the bundle by their place in it; its `inference.json` has the settings of `recipe`.
+    """The files of the bundle by their place in it; `train.json` and `inference.json` have the settings of `recipe`.
 
     Raises:
         InputError: The config of `recipe` prepares an image otherwise than the bundle's.
     """
-    config = json.loads((CONFIGS / "inference.json").read_bytes())
-    config |= {key: value for key, value in recipe.settings.items() if key in config}
+    of_recipe = {}
+    for file in (CONFIGS / "train.json", CONFIGS / "inference.json"):
+        config = json.loads(file.read_bytes())
+        config |= {key: value for key, value in recipe.settings.items() if key in config}
+        of_recipe[file] = as_json(config)
     if any(recipe.config.get(part) != config[part] for part in _DECIDING):
         raise InputError(
             f"{recipe.model}: its run's inference config prepares an image otherwise than {CONFIGS}/inference.json, "
@@ -66,7 +69,7 @@ def bundle_files(recipe: Recipe) -> dict[str, bytes]:
         image = metadata["network_data_format"]["inputs"]["image"]
         image |= {"num_channels": 1, "channel_def": {"0": image["channel_def"]["0"]}}
     configs = {file: file.read_bytes() for file in CONFIGS.rglob("*.*") if file.parent.name != "studies"}
-    configs |= {CONFIGS / "inference.json": as_json(config), METADATA: as_json(metadata)}
+    configs |= {**of_recipe, METADATA: as_json(metadata)}
     documents = [file for file in (BUNDLE / "docs").rglob("*") if file.is_file()]
     return {
         # In the zip, `custom` is in the bundle's folder and not beside it.

@@ -17,11 +17,10 @@ from custom.transforms.artifacts import breast_mask
 from scripts.common.bundle import RELEASED
 from scripts.prepare.manifest import prepare_manifest
 from scripts.prepare.splits import patient_split
-from tests.helpers import ROOT, TRAIN
+from tests.helpers import ROOT, with_files
 
 pytestmark = pytest.mark.slow
 
-EVALUATE = TRAIN.replace("train.json", "evaluate.json")
 CARD = ROOT / "bundle" / "docs" / "README.md"
 
 
@@ -46,7 +45,7 @@ def test_the_card_says_what_the_weights_do(
     content = json.loads(datalist.read_text())
     lesions = [lesion for part in ("training", "validation", "test") for lesion in content[part]]
     datalist.write_text(json.dumps(content | {"test": lesions}))
-    files = {"config_file": [TRAIN, EVALUATE], "model": RELEASED, "dataset_dir": tmp_path / "pack"}
+    files = {"config_file": with_files("released", "evaluate"), "model": RELEASED, "dataset_dir": tmp_path / "pack"}
     place = {"evaluation_dir": tmp_path / "results", "num_workers": 0, "bootstrap_samples": 10}
     as_program("monai.bundle", "run", "evaluating", **files, **place, box_displacement=0.2)
     summary = json.loads((tmp_path / "results" / "summary.json").read_text())
@@ -62,7 +61,8 @@ def test_the_card_says_what_the_weights_do(
 
 def test_boxes_of_masses_raise_no_flag(real_data: Path):
     with (real_data / "manifest.csv").open(newline="") as file:
-        parts = patient_split(csv.DictReader(file))
+        parts = patient_split(list(csv.DictReader(file)))
+    assert len(parts["training"]) + len(parts["validation"]) == 1177
     by_image = defaultdict(list)
     for row in [*parts["training"], *parts["validation"]]:
         by_image[row["image"]].append(row)
