@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from custom.reader import read_pixels
 from scipy.signal import wiener
 
+from custom.readers import read_pixels
 from custom.transforms import ScaleFrame, WienerFilter
 from tests.benchmarks.chain import COLUMNS, FRAME_BYTES, ROWS, naive, preprocessing, write_mammogram
 from tests.benchmarks.ratios import in_process, note_row, ratio
