@@ -54,12 +54,10 @@ def bundle_files(recipe: Recipe) -> dict[str, bytes]:
     Raises:
         InputError: The config of `recipe` prepares an image otherwise than the bundle's.
     """
-    of_recipe = {}
-    for file in (CONFIGS / "train.json", CONFIGS / "inference.json"):
-        config = json.loads(file.read_bytes())
+    train, inference = (json.loads((CONFIGS / f"{name}.json").read_bytes()) for name in ("train", "inference"))
+    for config in (train, inference):
         config |= {key: value for key, value in recipe.settings.items() if key in config}
-        of_recipe[file] = as_json(config)
-    if any(recipe.config.get(part) != config[part] for part in _DECIDING):
+    if any(recipe.config.get(part) != inference[part] for part in _DECIDING):
         raise InputError(
             f"{recipe.model}: its run's inference config prepares an image otherwise than {CONFIGS}/inference.json, "
             "expected the same; package it with the version of the bundle that trained it"
@@ -69,7 +67,8 @@ def bundle_files(recipe: Recipe) -> dict[str, bytes]:
         image = metadata["network_data_format"]["inputs"]["image"]
         image |= {"num_channels": 1, "channel_def": {"0": image["channel_def"]["0"]}}
     configs = {file: file.read_bytes() for file in CONFIGS.rglob("*.*") if file.parent.name != "studies"}
-    configs |= {**of_recipe, METADATA: as_json(metadata)}
+    written = {CONFIGS / "train.json": train, CONFIGS / "inference.json": inference, METADATA: metadata}
+    configs |= {file: as_json(content) for file, content in written.items()}
     documents = [file for file in (BUNDLE / "docs").rglob("*") if file.is_file()]
     return {
         # In the zip, `custom` is in the bundle's folder and not beside it.
